@@ -1,0 +1,1 @@
+"""The embedded body: text to vectors, the same bits whatever the batch."""

@@ -1,0 +1,67 @@
+"""Every error whyrank raises, in one tree.
+
+    WhyrankError
+    ├── BadInput (ValueError)        what the caller gave cannot be used
+    │   ├── BadRecord                a record in a file, named by path and line
+    │   ├── DuplicateId              two documents or queries share an id
+    │   └── UnknownName              a ranker, format, algorithm or model we do not have
+    ├── MissingFile (FileNotFoundError)
+    ├── MissingExtra (ImportError)   an optional dependency is not installed
+    ├── Corrupt (OSError)            an index or model file is damaged or incomplete
+    └── Unwritable (OSError)         a result could not be written; nothing was half-written
+
+A message says what was given, what is accepted and what to do. Each class is also the
+standard exception it stands for, so callers may catch either.
+"""
+
+from collections.abc import Iterable
+
+
+class WhyrankError(Exception):
+    """Base of every error raised on purpose by whyrank."""
+
+
+class BadInput(WhyrankError, ValueError):
+    """What the caller gave cannot be used."""
+
+
+class BadRecord(BadInput):
+    """A record in a file is wrong; the message starts with ``path:line:``."""
+
+
+class DuplicateId(BadInput):
+    """Two documents (or two queries) share an id."""
+
+
+class UnknownName(BadInput):
+    """A name is not in the table it was looked up in; the message lists near matches."""
+
+
+class MissingFile(WhyrankError, FileNotFoundError):
+    """A path that was named does not exist."""
+
+
+class MissingExtra(WhyrankError, ImportError):
+    """An optional dependency is needed and not installed."""
+
+
+class Corrupt(WhyrankError, OSError):
+    """An index or model file is damaged, truncated or does not match its manifest."""
+
+
+class Unwritable(WhyrankError, OSError):
+    """A result could not be written (read-only, disk full); whatever stood there before is whole."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
+    """Build the error for a name that is not in a table, near matches first.
+
+    >>> str(unknown("ranker", "evidenze", ["evidence", "bi-encoder"]))
+    "no ranker called 'evidenze'; did you mean evidence? known: bi-encoder, evidence"
+    """
+    from difflib import get_close_matches
+
+    names = sorted(known)
+    near = get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return UnknownName(f"no {kind} called {name!r}; {hint}known: {', '.join(names)}")

@@ -1,0 +1,1 @@
+"""Reading and writing queries, documents, runs and results."""

@@ -1,0 +1,1 @@
+"""Everything that puts candidates into a better order."""

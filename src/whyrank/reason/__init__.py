@@ -1,0 +1,1 @@
+"""Why: direct reasons, comparisons, counterfactuals, and their verification."""

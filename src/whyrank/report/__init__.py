@@ -1,0 +1,1 @@
+"""Rankings and reasons for human eyes: terminal tables and the self-contained HTML report."""

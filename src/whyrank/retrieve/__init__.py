@@ -1,0 +1,1 @@
+"""The first stage: candidates from a collection."""

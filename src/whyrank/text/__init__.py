@@ -1,0 +1,1 @@
+"""Sentences and terms of a text, with exact offsets. Pure."""
