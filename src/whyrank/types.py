@@ -72,11 +72,14 @@ class Document:
 
     def without(self, spans: Iterable[Span]) -> "Document":
         """A copy with `spans` cut out; everything else stays to the letter."""
-        kept: dict[Field, str] = {"text": self.text, "title": self.title or ""}
-        for span in sorted(set(spans), key=lambda s: -s.start):
+        kept: dict[Field, str] = {"text": "", "title": ""}
+        reached: dict[Field, int] = {"text": 0, "title": 0}
+        for span in sorted(set(spans), key=lambda s: s.start):
             self.quote(span)
-            kept[span.field] = kept[span.field][: span.start] + kept[span.field][span.end :]
-        return replace(self, text=kept["text"], title=kept["title"] or None)
+            kept[span.field] += self.field_text(span.field)[reached[span.field] : span.start]
+            reached[span.field] = max(reached[span.field], span.end)
+        text, title = (kept[name] + self.field_text(name)[reached[name] :] for name in ("text", "title"))
+        return replace(self, text=text, title=title or None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,221 @@
+"""Settings: frozen pydantic models from YAML and ``key=value``, and the resolved copy written beside every result.
+
+    settings = config.load(RerankSettings, "settings.yaml", overrides=["depth=50"])
+    config.dump_resolved(settings, "results/settings.yaml")
+
+A setting that is a secret is the name of an environment variable (``env:NAME``): the value itself is never in a
+file, in a model, in a message or in a log.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from whyrank.errors import BadInput
+from whyrank.formats.files import read_bytes, replacing
+
+S = TypeVar("S", bound="Settings")
+Count = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, and nothing unknown is accepted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Secret(RootModel[Annotated[str, Field(pattern=r"^env:[A-Za-z_][A-Za-z0-9_]*$")]]):
+    """The name of an environment variable, written ``env:NAME``. The value is read when it is needed, and kept nowhere.
+
+    >>> Secret("env:API_KEY")
+    Secret(root='env:API_KEY')
+    """
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    def reveal(self) -> str:
+        """The value.
+
+        Raises:
+            BadInput: the variable is not set.
+        """
+        name = self.root.removeprefix("env:")
+        value = os.environ.get(name)
+        if not value:
+            raise BadInput(f"the environment variable {name} is not set; set it to the secret that belongs there")
+        return value
+
+
+class RerankSettings(Settings):
+    """What `whyrank rerank` is told.
+
+    Attributes:
+        ranker: name of the ranker.
+        depth: how many candidates of each query are read; the others keep their order below.
+        top_k: how many are returned; all if None.
+        explain: for how many of the best documents reasons are given.
+        threads: processor threads; as many as there are if None.
+        language: of stop words and stemming, as an ISO 639-1 code.
+    """
+
+    ranker: str = "evidence"
+    depth: Count = 1000
+    top_k: Count | None = None
+    explain: Annotated[int, Field(ge=0)] = 0
+    threads: Count | None = None
+    language: Annotated[str, Field(min_length=1)] = "en"
+
+
+def load(model: type[S], path: str | Path | None = None, overrides: Sequence[str] = ()) -> S:
+    """Settings from a YAML file and overrides; what neither names has its default.
+
+    Args:
+        model: a subclass of `Settings`.
+        path: a YAML file; None for overrides alone.
+        overrides: "key=value" or "outer.inner=value"; values are YAML, so 3 is a number and [a, b] a list.
+
+    Raises:
+        MissingFile: there is no such file.
+        BadInput: it is no YAML mapping, has a key twice, or holds unknown keys or wrong values: all are listed.
+    """
+    where = "overrides" if path is None else str(path)
+    values = {} if path is None else _parse(_text(path), where)
+    for override in overrides:
+        values = _overridden(values, override)
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        problems = [_explained(model, details) for details in error.errors(include_url=False)]
+        raise BadInput(f"{where}: {'; '.join(problems)}") from None
+
+
+def resolved(settings: Settings) -> str:
+    """Every setting as it is used, as YAML that `load` reads back; the first line names the version of whyrank."""
+    values = settings.model_dump(mode="json")
+    return f"# whyrank {version('whyrank')}: every setting as it was used\n" + yaml.safe_dump(
+        values, sort_keys=False, allow_unicode=True
+    )
+
+
+def dump_resolved(settings: Settings, path: str | Path) -> None:
+    """Write `resolved` settings beside a result, whole or not at all.
+
+    Raises:
+        Unwritable: the file could not be written.
+    """
+    with replacing(path) as stream:
+        stream.write(resolved(settings).encode())
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader, but a key that stands twice is an error and not the last one's win."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen = set()
+    for key, _ in node.value:
+        if key.tag == "tag:yaml.org,2002:merge":
+            continue
+        name = loader.construct_object(key) if isinstance(key, yaml.ScalarNode) else None
+        if not isinstance(name, str):
+            raise yaml.constructor.ConstructorError(None, None, "a key is no text", key.start_mark)
+        if name in seen:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {name!r} stands twice", key.start_mark)
+        seen.add(name)
+    loader.flatten_mapping(node)
+    return {loader.construct_object(key): loader.construct_object(value, deep=True) for key, value in node.value}
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
+def _text(path: str | Path) -> str:
+    try:
+        return read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
+
+
+def _parse(text: str, where: str) -> dict[str, Any]:
+    values = _yaml(text, where)
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise BadInput(f"{where}: holds {type(values).__name__}; give 'key: value' lines")
+    return values
+
+
+def _yaml(text: str, where: str) -> Any:
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"{where}:{mark.line + 1}" if mark else where
+        raise BadInput(f"{place}: not valid YAML ({error.problem}); give 'key: value' lines") from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise BadInput(f"{where}: not valid YAML ({type(error).__name__}); give 'key: value' lines") from None
+
+
+def _overridden(values: Mapping[str, Any], override: str) -> dict[str, Any]:
+    key, equals, text = override.partition("=")
+    if not equals or not all(part.strip() for part in key.split(".")):
+        raise BadInput(f"override {key!r} cannot be read; give key=value, or outer.inner=value")
+    value = _yaml(text, f"override {key!r}")
+    return _placed(values, [part.strip() for part in key.split(".")], value, key)
+
+
+def _placed(values: Mapping[str, Any], path: list[str], value: Any, key: str) -> dict[str, Any]:
+    first, *rest = path
+    if not rest:
+        return {**values, first: value}
+    inner = values.get(first)
+    if not isinstance(inner, Mapping | None):
+        raise BadInput(f"override {key!r}: {first!r} is a single value and has no {rest[0]!r}; name another key")
+    return {**values, first: _placed(inner or {}, rest, value, key)}
+
+
+def _explained(model: type[BaseModel], details: ErrorDetails) -> str:
+    path = [str(part) for part in details["loc"]]
+    key = ".".join(path)
+    fields, owner = _along(model, path)
+    if details["type"] == "extra_forbidden":
+        known = sorted(owner.model_fields)
+        near = get_close_matches(path[-1], known, n=3, cutoff=0.5)
+        return f"no setting {key!r}, " + (
+            f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
+        )
+    if details["type"] == "missing":
+        return f"{key!r} is missing"
+    if any(Secret in _models_in(annotation) for annotation in fields):
+        return f"{key!r} is a secret: write env:NAME, the name of the environment variable that holds it"
+    message, value = details["msg"], details["input"]
+    told = f"{message[:1].lower()}{message[1:]}"
+    if isinstance(value, bool):
+        told += " (yes, no, on and off are true and false in YAML: quote them)"
+    # Where models belong, what was given instead may be the secret that belongs inside them.
+    shown = type(value).__name__ if not fields or _models_in(fields[-1]) else repr(value)
+    return f"{key!r} is {shown}: {told}"
+
+
+def _along(model: type[BaseModel], path: Sequence[str]) -> tuple[list[Any], type[BaseModel]]:
+    """The annotations of the settings on a dotted path, and the innermost model reached; list places are passed."""
+    fields = []
+    for part in path:
+        if part in model.model_fields:
+            fields.append(model.model_fields[part].annotation)
+            inner = _models_in(fields[-1])
+            model = inner[0] if inner else model
+    return fields, model
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for arg in get_args(annotation) for found in _models_in(arg)]
