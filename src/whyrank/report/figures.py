@@ -1,0 +1,159 @@
+"""The numbers of a ranking as both views show them: rounded, signed, summed and laid on one scale. Pure."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from whyrank.types import Comparison, Counterfactual, Difference, Direct, Explanations, Hit, Term, Usage
+
+MINUS = "−"
+WORDS_SHOWN = 5
+"""Query words named beside a sentence; they come strongest first, and the weakest are mostly small words."""
+
+NAME = "{name}"
+"""Where `turning` leaves room for the lower document's name, which each view makes harmless in its own way."""
+
+
+class Scale(NamedTuple):
+    """Zero and all values of one chart on a line from `low` to `high`."""
+
+    low: float
+    high: float
+
+    def share(self, value: float | None) -> float:
+        """The size of `value` as a share of the line; 0 for what is no finite number."""
+        width = self.high - self.low
+        if value is None or not math.isfinite(value) or not width:
+            return 0.0
+        return min(abs(value) / width, 1.0)
+
+    @property
+    def zero(self) -> float:
+        """Where zero lies, as a share of the line."""
+        return -self.low / (self.high - self.low) if self.high > self.low else 0.0
+
+
+class Move(NamedTuple):
+    """How far a hit came from its place in the first list."""
+
+    kind: Literal["up", "down", "same", "new"]
+    places: int = 0
+
+
+class Reasons(NamedTuple):
+    """The explanations of one ranking, found by document."""
+
+    direct: dict[str, Direct]
+    above: dict[str, Comparison]
+    """By the id of the upper document."""
+
+
+class Shown(NamedTuple):
+    """The differences that are shown one by one, and the sum of those that are not."""
+
+    largest: tuple[Difference, ...]
+    others: int
+    others_sum: float
+
+
+def scale(values: Iterable[float | None]) -> Scale:
+    """A line that holds zero and every finite value: lengths on it compare honestly."""
+    finite = [v for v in values if v is not None and math.isfinite(v)]
+    return Scale(min([0.0, *finite]), max([0.0, *finite]))
+
+
+def number(value: float | None) -> str:
+    """Three decimals for small values, fewer for large ones; a dash where there is none.
+
+    >>> number(0.81237), number(-12.3456), number(None)
+    ('0.812', '−12.35', '–')
+    """
+    if value is None:
+        return "–"
+    if not math.isfinite(value):
+        return str(value)
+    size = abs(value)
+    decimals = 3 if size < 10 else 2 if size < 100 else 1
+    text = f"{size:.2e}" if size >= 100_000 else f"{size:.{decimals}f}"
+    return (MINUS if value < 0 and float(text) else "") + text
+
+
+def signed(value: float | None) -> str:
+    """The number with its sign.
+
+    >>> signed(0.25), signed(-0.25), signed(0.0)
+    ('+0.250', '−0.250', '0.000')
+    """
+    text = number(value)
+    return f"+{text}" if value is not None and value > 0 and text.strip("0.") else text
+
+
+def movement(rank: int, hit: Hit) -> Move:
+    """How the hit at the 1-based place `rank` moved."""
+    if hit.first_rank < 1:
+        return Move("new")
+    places = hit.first_rank - rank
+    return Move("same") if not places else Move("up" if places > 0 else "down", abs(places))
+
+
+def reasons(explanations: Explanations | None) -> Reasons:
+    """The explanations by document; none at all for None."""
+    given = explanations or Explanations()
+    return Reasons({d.document_id: d for d in given.direct}, {c.upper_id: c for c in given.comparisons})
+
+
+def by_part(terms: Sequence[Term]) -> dict[str, float]:
+    """What each part of the score adds up to, in the order of the terms."""
+    sums: dict[str, list[float]] = {}
+    for term in terms:
+        sums.setdefault(term.part, []).append(term.value)
+    return {part: math.fsum(values) for part, values in sums.items()}
+
+
+def largest(differences: Sequence[Difference], limit: int) -> Shown:
+    """The `limit` differences of the largest size; a single one left over is shown as well."""
+    ordered = sorted((d for d in differences if d.value), key=lambda d: -abs(d.value))
+    keep = len(ordered) if len(ordered) <= limit + 1 else limit
+    rest = ordered[keep:]
+    return Shown(tuple(ordered[:keep]), len(rest), math.fsum(d.value for d in rest))
+
+
+def turning(found: Counterfactual, lower_score: float | None) -> str:
+    """What would turn a comparison, with room for a name; the sentences to remove are quoted beside it."""
+    if found.status == "impossible":
+        return f"Nothing turns it: whichever sentences are removed, it still stands above {NAME}."
+    if found.status == "unknown":
+        return f"Not known: the search ended after {counted(found.rescored, 're-scored version')}."
+    count = len(found.removed) or len(found.quotes)
+    these = "this sentence" if count == 1 else f"these {count} sentences"
+    against = "" if lower_score is None else f" ({number(lower_score)})"
+    score = "" if found.score is None else f"score {number(found.score)} and "
+    fewer = "" if count <= 1 else " No smaller removal does." if found.minimal else " A smaller removal may do."
+    return f"Without {these} it would {score}fall below {NAME}{against}.{fewer}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A count and its noun.
+
+    >>> counted(1, "document"), counted(1200, "document")
+    ('1 document', '1,200 documents')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def usage(spent: Usage) -> tuple[str, ...]:
+    """What a result cost, in words; what it did not use is left out."""
+    counts = (
+        (spent.documents, "document"),
+        (spent.calls, "call"),
+        (spent.prompt_tokens, "token"),
+        (spent.generated_tokens, "generated token"),
+    )
+    said = [
+        counted(count, noun) + (" read" if noun in {"document", "token"} else "") for count, noun in counts if count
+    ]
+    if spent.seconds:
+        said.append(f"{spent.seconds:.3f} s" if spent.seconds < 0.1 else f"{spent.seconds:,.2f} s")
+    if spent.cost:
+        said.append(f"cost {spent.cost:,.4f}")
+    return tuple(said)

@@ -1,0 +1,153 @@
+"""Rankings and their reasons as one HTML file: no network, no build, readable without scripts.
+
+The content security policy lets nothing run or load but the style and the script of this package, named by hash.
+"""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+
+from whyrank.report import figures
+from whyrank.report.html_card import Setting, card, move, safe
+from whyrank.report.visible import clipped
+from whyrank.types import Hit, Ranking
+
+FULL_CARDS = 20
+LONG_QUERY = 160
+QUERY_LIMIT = 6_000
+COLOURS = 6
+NO_QUERY = "(empty query)"
+
+
+def render_html(rankings: Sequence[Ranking], *, title: str = "whyrank report", cards: int = FULL_CARDS) -> str:
+    """One self-contained page.
+
+    Args:
+        rankings: what to show, each with or without explanations.
+        title: the name of the page.
+        cards: how many hits of each ranking get a full card; the rest stand in a compact table.
+    """
+    style, script = _asset("page.css"), _asset("page.js")
+    policy = (
+        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
+    )
+    sections = "".join(_section(ranking, number, cards) for number, ranking in enumerate(rankings, 1))
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
+        f"<title>{safe(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
+        '<a class="skip" href="#results">Skip to the results</a>\n<div class="page">\n'
+        f'<header class="masthead"><h1>{safe(title)}</h1><div class="tools"></div></header>\n'
+        f'{_contents(rankings)}<main id="results">\n{sections or _NOTHING}</main>\n{_FOOTER}</div>\n'
+        f"<script>{script}</script>\n</body>\n</html>\n"
+    )
+
+
+_NOTHING = '<p class="none">There is no ranking in this report.</p>\n'
+_FOOTER = "<footer>Reasons are computed after the ranking and never change its order.</footer>\n"
+_LEGEND = """<details class="legend"><summary>How to read this</summary>
+<p>The number beside a document is its rank; the arrow says how many places it rose (▲) or fell (▼) from the list as \
+it was given. The bar under a score starts at zero.</p>
+<p>Marked sentences carry the score: the stronger the mark, the larger the contribution, and the small number leads to \
+the list below the text. A reddish mark lowers the score. Contributions are in units of the score and add up to it.</p>
+</details>
+"""
+
+
+def _section(ranking: Ranking, number: int, cards: int) -> str:
+    anchor = f"r{number}"
+    found = figures.reasons(ranking.explanations)
+    parts = dict.fromkeys(t.part for d in found.direct.values() for t in d.terms if t.value)
+    setting = Setting(
+        anchor=anchor,
+        line=figures.scale(hit.score for hit in ranking.hits),
+        colours={part: f"p{min(i, COLOURS)}" for i, part in enumerate(parts, 1)},
+        hits={hit.document.id: (rank, hit) for rank, hit in enumerate(ranking.hits, 1)},
+    )
+    numbered = list(enumerate(ranking.hits, 1))
+    shown = "".join(
+        card(hit, rank, found.direct.get(hit.document.id), found.above.get(hit.document.id), setting)
+        for rank, hit in numbered[: max(cards, 0)]
+    )
+    results = f'<ol class="hits">\n{shown}</ol>\n' if shown else ""
+    if not ranking.hits:
+        results = '<p class="none">No documents were given.</p>\n'
+    return (
+        f'<section class="ranking" aria-labelledby="{anchor}">\n{_query(ranking.query.text, anchor)}'
+        f"{_facts(ranking)}{_notes(ranking)}{_LEGEND if found.direct else ''}{results}"
+        f"{_rest(numbered[max(cards, 0) :])}</section>\n"
+    )
+
+
+def _query(text: str, anchor: str) -> str:
+    shown = text if len(text) <= QUERY_LIMIT else text[:QUERY_LIMIT] + " …"
+    size = "query long" if len(text) > LONG_QUERY else "query"
+    return f'<h2 class="{size}" id="{anchor}" dir="auto">{safe(shown) or NO_QUERY}</h2>\n'
+
+
+def _facts(ranking: Ranking) -> str:
+    facts = [("Documents", f"{len(ranking):,}"), ("Ranked by", ranking.ranker or "nothing yet, the order as given")]
+    if spent := figures.usage(ranking.usage):
+        facts.append(("Ranking", ", ".join(spent)))
+    if ranking.explanations and (spent := figures.usage(ranking.explanations.usage)):
+        facts.append(("Reasons", ", ".join(spent)))
+    items = "".join(f"<div><dt>{label}</dt><dd>{safe(value)}</dd></div>" for label, value in facts)
+    return f'<dl class="facts">{items}</dl>\n'
+
+
+def _notes(ranking: Ranking) -> str:
+    lines = [f"<b>Status: {safe(ranking.status)}.</b>"] if ranking.status != "ok" else []
+    lines.extend(safe(note) for note in ranking.notes)
+    if not lines:
+        return ""
+    return f'<div class="notes" role="note">{"".join(f"<p>{line}</p>" for line in lines)}</div>\n'
+
+
+def _contents(rankings: Sequence[Ranking]) -> str:
+    if len(rankings) < 2:
+        return ""
+    names = [safe(clipped(ranking.query.text, 140)) or NO_QUERY for ranking in rankings]
+    items = "".join(
+        f'<li><span>{number}</span><a href="#r{number}" dir="auto">{name}</a></li>\n'
+        for number, name in enumerate(names, 1)
+    )
+    return f'<nav class="queries" aria-label="Queries"><ol>\n{items}</ol></nav>\n'
+
+
+def _rest(hits: Sequence[tuple[int, Hit]]) -> str:
+    if not hits:
+        return ""
+    rows = "".join(_row(rank, hit) for rank, hit in hits)
+    return (
+        f'<details class="rest"><summary>{figures.counted(len(hits), "further document")}</summary>\n'
+        '<table><thead><tr><th scope="col" class="c1">Rank</th><th scope="col" class="c2">Moved</th>'
+        '<th scope="col" class="c3">Score</th><th scope="col">Document</th></tr></thead>\n'
+        f"<tbody>\n{rows}</tbody></table></details>\n"
+    )
+
+
+def _row(rank: int, hit: Hit) -> str:
+    document = hit.document
+    title = f"{safe(clipped(document.title, 100))} " if document.title else ""
+    words = f"<bdi>{title}<span>{safe(clipped(document.id, 100))}</span></bdi>"
+    snippet = f"<br><bdi><span>{safe(clipped(document.text, 160))}</span></bdi>" if document.text else ""
+    score = "not read" if hit.score is None else figures.number(hit.score)
+    return (
+        f'<tr><td class="c1">{rank}</td><td class="c2">{move(rank, hit)}</td><td class="c3">{score}</td>'
+        f"<td>{words}{snippet}</td></tr>\n"
+    )
+
+
+@cache
+def _asset(name: str) -> str:
+    # Browsers hash a style after turning CRLF into LF; a checkout with CRLF must give the same page.
+    return files("whyrank.report").joinpath(name).read_text(encoding="utf-8").replace("\r\n", "\n")
+
+
+def _hash(content: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(content.encode("utf-8")).digest()).decode("ascii")
+    return f"'sha256-{digest}'"

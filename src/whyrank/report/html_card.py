@@ -1,0 +1,232 @@
+"""One hit as an HTML card: place, document with its evidence in place, reason, comparison with the next.
+
+Foreign text enters only through `safe`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from whyrank.report import bars, figures
+from whyrank.report.figures import Scale
+from whyrank.report.passages import Mark, is_found, marks_in, pieces, windows
+from whyrank.report.visible import clipped, visible
+from whyrank.types import Comparison, Counterfactual, Difference, Direct, Document, Evidence, Hit
+
+WHOLE_UP_TO = 900
+"""Characters of a document that are shown without windows."""
+
+MOST_SHOWN = 30_000
+"""Characters of a document that are shown at all; a page must stay a few megabytes."""
+
+REACH, GAP = 160, 90
+EVIDENCE_SHOWN = 8
+DIFFERENCES_SHOWN = 6
+NAME_LIMIT = 80
+REASON_LIMIT = 4_000
+_ARROWS = {"up": "▲", "down": "▼"}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all cards of one ranking share.
+
+    Attributes:
+        anchor: start of the ids of this ranking's elements.
+        line: the scale of the scores.
+        colours: part of the score → class of its colour.
+        hits: document id → rank and hit.
+    """
+
+    anchor: str
+    line: Scale
+    colours: Mapping[str, str]
+    hits: Mapping[str, tuple[int, Hit]]
+
+
+def safe(text: str) -> str:
+    """Foreign text for element content and quoted attributes."""
+    return escape(visible(text), quote=True)
+
+
+def name(document: Document) -> str:
+    """What a reader calls a document: its title, or its id."""
+    return clipped(document.title, NAME_LIMIT) if document.title and document.title.strip() else document.id
+
+
+def card(hit: Hit, rank: int, direct: Direct | None, comparison: Comparison | None, setting: Setting) -> str:
+    """The card of one hit."""
+    evidence = direct.evidence[:EVIDENCE_SHOWN] if direct else ()
+    anchor = f"{setting.anchor}-{rank}"
+    return (
+        f'<li><article class="hit" aria-labelledby="{anchor}">'
+        f'<div class="place"><span class="rank"><span class="sr">Rank </span>{rank}</span>{move(rank, hit)}</div>'
+        f'<div><div class="top">{_title(hit.document, evidence, anchor)}{_score(hit, setting.line)}</div>'
+        f"{_text(hit, evidence)}"
+        f"{_why(direct, hit.document, setting) if direct else ''}"
+        f"{_above(comparison, setting) if comparison else ''}"
+        "</div></article></li>\n"
+    )
+
+
+def move(rank: int, hit: Hit) -> str:
+    """How the hit moved from its first place."""
+    moved = figures.movement(rank, hit)
+    if moved.kind == "new":
+        return '<span class="move new">new</span>'
+    if moved.kind == "same":
+        return '<span class="move"><span aria-hidden="true">·</span><span class="sr"> not moved</span></span>'
+    sign = f'<span aria-hidden="true">{_ARROWS[moved.kind]} </span>'
+    words = f'<span class="sr"> {moved.kind} from place {hit.first_rank}</span>'
+    return f'<span class="move {moved.kind}" title="was {hit.first_rank}">{sign}{moved.places}{words}</span>'
+
+
+def _title(document: Document, evidence: Sequence[Evidence], anchor: str) -> str:
+    if not document.title:
+        return f'<div class="title"><h3 id="{anchor}"><bdi>{safe(document.id)}</bdi></h3></div>'
+    words = _marked(document.title, marks_in(document, evidence, "title"), 0, min(len(document.title), 600))
+    heading = f'<h3 id="{anchor}" dir="auto">{words}</h3>'
+    return f'<div class="title">{heading}<bdi class="id">{safe(document.id)}</bdi></div>'
+
+
+def _score(hit: Hit, line: Scale) -> str:
+    if hit.score is None:
+        return '<div class="score"><span class="id">not read</span></div>'
+    label = '<span class="sr">Score </span>'
+    return f'<div class="score">{label}<b>{figures.number(hit.score)}</b>{bars.single(line, hit.score)}</div>'
+
+
+def _text(hit: Hit, evidence: Sequence[Evidence]) -> str:
+    text = hit.document.text
+    marks = marks_in(hit.document, evidence)
+    cut = f'<p class="aside">Its last {figures.counted(hit.cut, "character")} were not read.</p>' if hit.cut else ""
+    if not text.strip():
+        return f'<p class="aside">No text.</p>{cut}'
+    stretches = windows(text, marks, reach=REACH, gap=GAP)
+    if len(text) <= WHOLE_UP_TO or stretches == [(0, len(text))]:
+        return f'<div class="doc" dir="auto">{_marked(text, marks, 0, len(text))}</div>{cut}'
+    excerpts = "".join(
+        f'<div class="doc window" dir="auto">{_marked(text, marks, start, end)}</div>\n' for start, end in stretches
+    )
+    end = min(len(text), MOST_SHOWN)
+    more = (
+        f'<p class="aside">{figures.counted(len(text) - end, "more character")} left out.</p>'
+        if end < len(text)
+        else ""
+    )
+    return (
+        f'{excerpts}<details class="whole"><summary>Whole document, {figures.counted(len(text), "character")}</summary>'
+        f'<div class="doc" dir="auto">{_marked(text, marks, 0, end)}</div>{more}</details>{cut}'
+    )
+
+
+def _marked(text: str, marks: Sequence[Mark], start: int, end: int) -> str:
+    parts = ['<span class="cut">… </span>' if start else ""]
+    for piece in pieces(marks, start, end):
+        words = safe(text[piece.start : piece.end])
+        if piece.mark:
+            level = "neg" if piece.mark.is_against else f"s{min(int(piece.mark.strength * 4) + 1, 4)}"
+            words = f'<mark class="{level}" data-n="{piece.mark.number}">{words}</mark>'
+        parts.append(words + "".join(f"<sup>{n}</sup>" for n in piece.ends))
+    parts.append('<span class="cut"> …</span>' if end < len(text) else "")
+    return "".join(parts)
+
+
+def _why(direct: Direct, document: Document, setting: Setting) -> str:
+    text = f'<p dir="auto">{safe(direct.text[:REASON_LIMIT])}</p>' if direct.text else ""
+    return (
+        f'<section class="why"><h4 class="label">Why it is here</h4>{text}{_evidence(direct.evidence, document)}'
+        f"{_parts(direct, setting)}</section>"
+    )
+
+
+def _evidence(evidence: Sequence[Evidence], document: Document) -> str:
+    if not evidence:
+        return ""
+    line = figures.scale(e.contribution for e in evidence)
+    items = []
+    for number, item in enumerate(evidence[:EVIDENCE_SHOWN], 1):
+        terms = ", ".join(safe(term) for term in item.query_terms[: figures.WORDS_SHOWN])
+        words = f'<bdi class="terms">{terms}</bdi>'
+        if not is_found(document, item):
+            quote = safe(clipped(item.quote, 300))
+            words = f'<span><span class="lost">not found in the document:</span> <q>{quote}</q> {words}</span>'
+        bar = '<span class="no-bar"></span>' if item.contribution is None else bars.signed(line, item.contribution)
+        items.append(
+            f'<li data-n="{number}"><span class="n"><span class="sr">Sentence </span>{number}</span>'
+            f'<span class="v">{figures.signed(item.contribution)}</span>'
+            f"{bar}{words}</li>"
+        )
+    more = len(evidence) - EVIDENCE_SHOWN
+    rest = f'<p class="aside">and {figures.counted(more, "more sentence")}</p>' if more > 0 else ""
+    return f'<ol class="evidence">{"".join(items)}</ol>{rest}'
+
+
+def _parts(direct: Direct, setting: Setting) -> str:
+    sums = {part: value for part, value in figures.by_part(direct.terms).items() if value}
+    if not sums:
+        return ""
+    colours = [(setting.colours.get(part, "p6"), value) for part, value in sums.items()]
+    legend = "".join(
+        f'<li>{bars.swatch(colour)}<span>{safe(part)}</span> <span class="v">{figures.signed(value)}</span></li>'
+        for part, (colour, value) in zip(sums, colours, strict=True)
+    )
+    return (
+        '<div class="parts"><h4 class="label">What the score is made of</h4>'
+        f"{bars.stacked(colours)}<ul>{legend}</ul></div>"
+    )
+
+
+def _above(comparison: Comparison, setting: Setting) -> str:
+    rank, lower = setting.hits.get(comparison.lower_id, (None, None))
+    lower_name = name(lower.document) if lower else comparison.lower_id
+    place = "" if rank is None else f"#{rank} "
+    label = f"Why above {place}<bdi>“{safe(lower_name)}”</bdi>?"
+    text = f'<p dir="auto">{safe(comparison.text[:REASON_LIMIT])}</p>' if comparison.text else ""
+    found = comparison.counterfactual
+    turn = _turn(found, lower_name, lower.score if lower else None) if found else ""
+    return f'<details class="above"><summary>{label}</summary>{text}{_differences(comparison)}{turn}</details>'
+
+
+def _differences(comparison: Comparison) -> str:
+    if not comparison.differences:
+        return ""
+    shown = figures.largest(comparison.differences, DIFFERENCES_SHOWN)
+    largest = max((abs(d.value) for d in shown.largest), default=0.0) or 1.0
+    rows = "".join(
+        f'<tr><th scope="row">{_subject(d)}</th><td class="bar">{bars.diverging(d.value / largest)}</td>'
+        f'<td class="n">{figures.signed(d.value)}</td><td class="n side">{figures.number(d.upper)}</td>'
+        f'<td class="n side">{figures.number(d.lower)}</td></tr>'
+        for d in shown.largest
+    )
+    others = ""
+    if shown.others:
+        count = figures.counted(shown.others, "smaller one")
+        others = (
+            f'<tfoot><tr><th scope="row">{count}</th><td></td><td class="n">{figures.signed(shown.others_sum)}</td>'
+            '<td class="side"></td><td class="side"></td></tr></tfoot>'
+        )
+    margin = "" if comparison.margin is None else f"Ahead by {figures.number(comparison.margin)}. "
+    return (
+        f'<table class="differences"><caption>{margin}Right of the line: for this document. '
+        "Left: for the other.</caption>"
+        '<thead><tr><th scope="col"><span class="sr">Query word or part</span></th>'
+        '<td></td><th scope="col" class="n">difference</th>'
+        '<th scope="col" class="n side">this</th><th scope="col" class="n side">other</th></tr></thead>'
+        f"<tbody>{rows}</tbody>{others}</table>"
+    )
+
+
+def _subject(difference: Difference) -> str:
+    if difference.query_term is None:
+        return safe(difference.part)
+    return f"<b>{safe(difference.query_term)}</b> <span>{safe(difference.part)}</span>"
+
+
+def _turn(found: Counterfactual, lower_name: str, lower_score: float | None) -> str:
+    called = f"<bdi>“{safe(lower_name)}”</bdi>"
+    sentence = figures.turning(found, lower_score).replace(figures.NAME, called)
+    quotes = "".join(
+        f'<blockquote dir="auto"><del>{safe(clipped(quote, 400))}</del></blockquote>' for quote in found.quotes
+    )
+    return f'<div class="turn {"flips" if found.status == "flips" else ""}"><p>{sentence}</p>{quotes}</div>'

@@ -1,0 +1,86 @@
+"""Numbers as readers see them."""
+
+import pytest
+
+from whyrank.report import figures
+from whyrank.report.figures import Move, Scale
+from whyrank.types import Counterfactual, Difference, Document, Hit, Span, Term, Usage
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("value", "plain", "with_sign"),
+    [
+        (0.81237, "0.812", "+0.812"),
+        (-12.3456, "−12.35", "−12.35"),
+        (123.44, "123.4", "+123.4"),
+        (0.0, "0.000", "0.000"),
+        (-0.0001, "0.000", "0.000"),
+        (0.0001, "0.000", "0.000"),
+        (2.5e6, "2.50e+06", "+2.50e+06"),
+        (None, "–", "–"),
+        (NAN, "nan", "nan"),
+    ],
+)
+def test_numbers_are_short_and_zero_has_no_sign(value: float | None, plain: str, with_sign: str) -> None:
+    assert (figures.number(value), figures.signed(value)) == (plain, with_sign)
+
+
+@pytest.mark.parametrize(
+    ("rank", "first_rank", "move"),
+    [(1, 4, Move("up", 3)), (5, 4, Move("down", 1)), (2, 2, Move("same")), (2, 0, Move("new"))],
+)
+def test_moves_are_counted_from_the_first_place(rank: int, first_rank: int, move: Move) -> None:
+    assert figures.movement(rank, Hit(Document("d", ""), first_rank=first_rank)) == move
+
+
+def test_a_scale_holds_zero_and_ignores_what_is_no_number() -> None:
+    line = figures.scale([2.0, None, -2.0, NAN, 6.0])
+    assert line == Scale(-2.0, 6.0)
+    assert (line.zero, line.share(6.0), line.share(-2.0)) == (0.25, 0.75, 0.25)
+    assert (line.share(None), line.share(NAN), line.share(99.0)) == (0.0, 0.0, 1.0)
+    assert figures.scale([0.8, 0.9]) == Scale(0.0, 0.9)
+    assert figures.scale([]).share(1.0) == 0.0
+
+
+def test_parts_are_summed_in_the_order_of_the_terms() -> None:
+    terms = [Term("b", 0.25), Term("a", 1.0), Term("b", -0.5)]
+    assert list(figures.by_part(terms).items()) == [("b", -0.25), ("a", 1.0)]
+
+
+def test_the_largest_differences_are_shown_and_the_rest_is_summed() -> None:
+    given = [Difference("p", v, 0.0) for v in (0.1, -0.5, 0.0, 0.3, 0.2, -0.05)]
+    shown = figures.largest(given, 2)
+    assert [d.value for d in shown.largest] == [-0.5, 0.3]
+    assert shown.others == 3
+    assert shown.others_sum == pytest.approx(0.25)
+    assert len(figures.largest(given, 4).largest) == 5  # one left over is no shorter to sum than to show
+
+
+def test_what_would_turn_a_comparison_is_said_in_one_sentence() -> None:
+    one, two = (Span(0, 5),), (Span(0, 5), Span(6, 9))
+    assert (
+        figures.turning(Counterfactual("flips", one, ("…",), 0.4, minimal=True), 0.5)
+        == "Without this sentence it would score 0.400 and fall below {name} (0.500)."
+    )
+    assert (
+        figures.turning(Counterfactual("flips", two, ("…", "…"), None, minimal=False), None)
+        == "Without these 2 sentences it would fall below {name}. A smaller removal may do."
+    )
+    assert figures.turning(Counterfactual("flips", two, minimal=True), None).endswith("No smaller removal does.")
+    assert "it still stands above {name}" in figures.turning(Counterfactual("impossible"), 0.5)
+    assert figures.turning(Counterfactual("unknown", rescored=64), 0.5) == (
+        "Not known: the search ended after 64 re-scored versions."
+    )
+
+
+def test_usage_says_what_was_used_and_nothing_else() -> None:
+    assert figures.usage(Usage()) == ()
+    assert figures.usage(Usage(calls=1, documents=1200, prompt_tokens=3, seconds=0.0124, cost=0.5)) == (
+        "1,200 documents read",
+        "1 call",
+        "3 tokens read",
+        "0.012 s",
+        "cost 0.5000",
+    )

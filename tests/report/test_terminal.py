@@ -1,0 +1,199 @@
+"""The terminal view: what it says, that it fits, and that nothing in a document can act on the terminal."""
+
+import io
+import re
+
+import pytest
+from made_up import DOCUMENTS, plain, ranking
+from rich.cells import cell_len
+from rich.console import Console
+
+from whyrank.report.look import EVIDENCE, Look
+from whyrank.report.terminal import RankingView, document_cell, move_text
+from whyrank.types import (
+    Comparison,
+    Counterfactual,
+    Difference,
+    Direct,
+    Document,
+    Evidence,
+    Explanations,
+    Hit,
+    Query,
+    Ranking,
+    Span,
+    Usage,
+)
+
+SGR = re.compile(r"\x1b\[([0-9;]*)m")
+
+
+def printed(view: RankingView, *, width: int = 100, encoding: str = "utf-8", env: dict[str, str] | None = None) -> str:
+    """What reaches the terminal, bytes decoded as the terminal would."""
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding=encoding, newline="\n")
+    console = Console(file=file, width=width, force_terminal=True, color_system="standard", _environ=env or {})
+    console.print(view)
+    file.flush()
+    return raw.getvalue().decode(encoding)
+
+
+def words(output: str) -> str:
+    """The text without styles, on one line."""
+    return " ".join(SGR.sub("", output).split())
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 160])
+@pytest.mark.parametrize("query", ["heat-pump", "bread"])
+def test_every_line_fits_the_terminal(query: str, width: int) -> None:
+    lines = SGR.sub("", printed(RankingView(ranking(query)), width=width)).splitlines()
+    assert max(cell_len(line.rstrip()) for line in lines) <= width
+
+
+def test_hits_come_in_order_with_move_score_and_title() -> None:
+    text = words(printed(RankingView(ranking("bread", explained=0), limit=3), width=120))
+    assert re.search(r"1 ▲6 0\.824 [━╸]+ starch-recrystallises Why a chilled loaf turns hard", text)
+    assert re.search(r"2 ▲6 0\.598 [━╸]+ keeping-a-loaf", text)
+    assert re.search(r"3 ▼1 0\.557 [━╸]+ bread-mould", text)
+    assert "bread-pudding" not in text
+    assert "3 of 8 hits · evidence@3f1c9a · 8 documents read · 812 tokens read · 0.084 s" in text
+
+
+def test_narrow_terminals_do_without_bars() -> None:
+    assert "━" not in printed(RankingView(ranking("bread", explained=0)), width=60)
+
+
+@pytest.mark.parametrize(
+    ("rank", "first", "fine", "ascii_sign"),
+    [(1, 4, "▲3", "^3"), (3, 2, "▼1", "v1"), (2, 2, "·", "="), (1, 0, "new", "new")],
+)
+def test_moves_have_signs_in_every_encoding(rank: int, first: int, fine: str, ascii_sign: str) -> None:
+    hit = Hit(Document("d", ""), first_rank=first)
+    assert move_text(rank, hit, Look("utf-8", 80)).plain == fine
+    assert move_text(rank, hit, Look("ascii", 80)).plain == ascii_sign
+
+
+def test_evidence_is_highlighted_at_its_exact_span() -> None:
+    document = DOCUMENTS["keeping-a-loaf"]
+    quote = "Refrigerated bread turns dry and hard the soonest."
+    start = document.text.index(quote)
+    direct = Direct("keeping-a-loaf", "", (Evidence(quote, Span(start, start + len(quote)), 0.3),))
+    cell = document_cell(Hit(document), direct, 60, Look("utf-8", 80))
+    assert [cell.plain[s.start : s.end] for s in cell.spans if s.style == EVIDENCE] == [quote]
+
+
+def test_the_snippet_is_cut_around_the_evidence() -> None:
+    text = "Nothing here. " * 200 + "The answer. " + "Nothing there. " * 200
+    at = text.index("The answer.")
+    direct = Direct("d", "", (Evidence("The answer.", Span(at, at + 11), 1.0),))
+    shown = document_cell(Hit(Document("d", text)), direct, 40, Look("utf-8", 60)).plain.split("\n")[1]
+    assert shown.startswith("…here. Nothing here. The answer.")
+    assert "The answer." in shown
+    assert shown.endswith("…")
+    assert len(shown) <= 3 * 40
+
+
+def test_reasons_show_text_evidence_contributions_and_query_words() -> None:
+    text = words(printed(RankingView(ranking("bread"), limit=1), width=120))
+    assert "why “The crystals grow quickest" in text
+    assert re.search(
+        r"\+0\.468 ━━━━━ “The crystals grow quickest a little above freezing.*?” fridge · stale · bread", text
+    )
+
+
+def test_a_quote_that_was_not_found_says_so() -> None:
+    direct = Direct("1", "Because.", (Evidence("made up words", None), Evidence("too far", Span(0, 999))))
+    given = Ranking.of("q", ["the text"])
+    text = words(printed(RankingView(Ranking(given.query, given.hits, explanations=Explanations((direct,))))))
+    assert "not found in the document: “made up words”" in text
+    assert "not found in the document: “too far”" in text
+
+
+def test_a_comparison_shows_margin_signed_differences_and_what_turns_it() -> None:
+    given = Ranking.of("q", [{"id": "up", "text": "One. Two."}, {"id": "down", "text": "Three."}])
+    hits = (Hit(given.hits[0].document, 0.7, first_rank=1), Hit(given.hits[1].document, 0.5, first_rank=2))
+    why = Comparison(
+        "up",
+        "down",
+        "It says more.",
+        0.2,
+        (Difference("sentence", 0.5, 0.1, "heat"), Difference("first stage", 0.1, 0.3)),
+        Counterfactual("flips", (Span(0, 4),), ("One.",), 0.3, minimal=True),
+    )
+    view = RankingView(Ranking(given.query, hits, explanations=Explanations(comparisons=(why,))))
+    text = words(printed(view, width=120))
+    assert "above #2 down by 0.200 It says more." in text
+    assert "heat sentence │━━━━━━ +0.400 0.500 : 0.100" in text
+    assert "first stage ━━━│ −0.200 0.100 : 0.300" in text
+    assert "Without this sentence it would score 0.300 and fall below down (0.500). “One.”" in text
+
+
+def test_reasons_can_be_left_out() -> None:
+    text = words(printed(RankingView(ranking("bread"), reasons=False)))
+    assert "above #2" not in text
+    assert "why “" not in text
+
+
+def test_the_footer_says_what_went_wrong() -> None:
+    given = Ranking.of("q", ["a"])
+    view = RankingView(
+        Ranking(given.query, given.hits, status="partial", notes=("2 answers were repaired",), usage=Usage(calls=2))
+    )
+    text = words(printed(view))
+    assert "status: partial ▸ 2 answers were repaired 1 hit · in the order given · 2 calls" in text
+    assert "not read" in text
+
+
+def test_no_hits_are_said_in_words() -> None:
+    assert "No hits." in words(printed(RankingView(Ranking(Query("q", "anything"), ()))))
+
+
+HOSTILE = (
+    "\x1b[2J\x1b]0;title\x07 [red]markup[/red] [/] \x9b31m\r\b\u202e \ud800 "
+    + "א" * 300
+    + " 👨\u200d👩\u200d👧 "
+    + "w" * 500
+)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "cp1252", "latin-1"])
+def test_nothing_in_a_document_reaches_the_terminal_raw(encoding: str) -> None:
+    document = Document(HOSTILE[:40], HOSTILE, title=HOSTILE)
+    direct = Direct(document.id, HOSTILE, (Evidence(HOSTILE, None, 0.1, (HOSTILE,)), Evidence("", Span(3, 40), 0.2)))
+    why = Comparison(document.id, HOSTILE, HOSTILE, 0.1, (Difference(HOSTILE, 1, 0, HOSTILE),))
+    hits = (Hit(document, 0.5, first_rank=1),)
+    view = RankingView(
+        Ranking(
+            Query("q", HOSTILE),
+            hits,
+            ranker=HOSTILE,
+            status="error",
+            notes=(HOSTILE,),
+            explanations=Explanations((direct,), (why,)),
+        )
+    )
+    output = printed(view, width=70, encoding=encoding)
+    rest = SGR.sub("", output)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", rest)
+    assert set(SGR.findall(output)) <= {"0", "1", "31", "32", "33", "36", "90", "9", "35", "1;33", "1;35"}
+    assert "[red]markup[/red]" in words(output).replace(" ", "").replace("\n", "")
+    assert max(cell_len(line.rstrip()) for line in rest.splitlines()) <= 70
+
+
+def test_small_encodings_get_plain_marks() -> None:
+    output = printed(RankingView(ranking("bread")), encoding="ascii")
+    assert re.search(r"\^6.*0\.824.*==========", SGR.sub("", output))
+    assert '"Refrigerated bread' in output
+
+
+def test_no_color_is_respected() -> None:
+    output = printed(RankingView(ranking("bread")), env={"NO_COLOR": "1"})
+    used = {code for codes in SGR.findall(output) for code in codes.split(";")}
+    assert used <= {"0", "1", "9"}  # bold and struck are no colours
+    assert "1" in used
+
+
+def test_a_plain_list_needs_no_reasons() -> None:
+    text = words(printed(RankingView(plain("which?", "first text", "second text"))))
+    assert "1 ▲1 0.900 ━━━━━━━━━━ 2 second text" in text
+    assert "2 ▼1 0.800" in text
