@@ -4,6 +4,7 @@
     ├── BadInput (ValueError)        what the caller gave cannot be used
     │   ├── BadRecord                a record in a file, named by path and line
     │   ├── DuplicateId              two documents or queries share an id
+    │   ├── OtherRanker              a ranking to explain was made by another ranker or version
     │   └── UnknownName              a ranker, format, algorithm or model we do not have
     ├── MissingFile (FileNotFoundError)
     ├── MissingExtra (ImportError)   an optional dependency is not installed
@@ -31,6 +32,10 @@ class BadRecord(BadInput):
 
 class DuplicateId(BadInput):
     """Two documents (or two queries) share an id."""
+
+
+class OtherRanker(BadInput):
+    """The scores to be explained are not the ones this ranker gives: another ranker or version made them."""
 
 
 class UnknownName(BadInput):

@@ -126,6 +126,10 @@ class Hit:
     first_rank: int = 0
     cut: int = 0
 
+    def standing(self, score: float) -> tuple[float, int, str]:
+        """The tie law: hits stand in ascending order of this key, by (−score, original rank, document id)."""
+        return -score, self.first_rank, self.document.id
+
 
 @dataclass(frozen=True, slots=True)
 class Term:
@@ -258,6 +262,7 @@ class Ranking:
         notes: what a careful reader must know: what was cut, what was not read, what was repaired.
         usage: what this ranking cost.
         explanations: reasons, if they were asked for. They never change the order.
+        left_out: hits that stood below and were cut off by `top`.
     """
 
     query: Query
@@ -267,6 +272,7 @@ class Ranking:
     notes: tuple[str, ...] = ()
     usage: Usage = Usage()
     explanations: Explanations | None = None
+    left_out: int = 0
 
     @classmethod
     def of(
@@ -321,7 +327,7 @@ class Ranking:
 
     def top(self, k: int) -> "Ranking":
         """The same ranking with only its best `k` hits."""
-        return replace(self, hits=self.hits[:k])
+        return replace(self, hits=self.hits[:k], left_out=self.left_out + len(self.hits[k:]))
 
     def __len__(self) -> int:
         return len(self.hits)

@@ -88,7 +88,17 @@ def test_the_line_is_what_the_documentation_says() -> None:
     reasons = Explanations((Direct("d", "it says so", (Evidence("tex", Span(0, 3)),)),), (comparison,), Usage(calls=1))
     ranking = Ranking(Query("q", "why?"), (hit,), "r", "partial", ("a note",), Usage(documents=2), reasons)
     record = json.loads(formats.to_json(ranking))
-    assert list(record) == ["whyrank", "query", "hits", "ranker", "status", "notes", "usage", "explanations"]
+    assert list(record) == [
+        "whyrank",
+        "query",
+        "hits",
+        "ranker",
+        "status",
+        "notes",
+        "usage",
+        "explanations",
+        "left_out",
+    ]
     assert record["whyrank"] == 1
     assert record["query"] == {"id": "q", "text": "why?", "metadata": {}}
     assert record["hits"] == [

@@ -2,7 +2,7 @@
 
     {"whyrank": 1, "query": {"id", "text", "metadata"},
      "hits": [{"id", "title", "text", "metadata", "rank", "score", "first_score", "first_rank", "cut"}, …],
-     "ranker", "status", "notes", "usage", "explanations": {"direct", "comparisons", "usage"} or null}
+     "ranker", "status", "notes", "usage", "explanations": {"direct", "comparisons", "usage"} or null, "left_out"}
 
 As input, what a person writes by hand is read too: {"query": "…", "documents": ["…" or {…}, …], "scores": […]}.
 
@@ -45,6 +45,7 @@ def to_json(ranking: Ranking) -> str:
         "notes": list(ranking.notes),
         "usage": plain(ranking.usage),
         "explanations": plain(ranking.explanations),
+        "left_out": ranking.left_out,
     }
     try:
         return json_values.dumps(record)
@@ -142,6 +143,7 @@ def _stored(record: dict[str, Any]) -> Ranking:
         status=restore(Status, record.get("status", "ok"), "status"),  # type: ignore[arg-type]
         notes=restore(tuple[str, ...], record.get("notes", []), "notes"),
         usage=restore(Usage, record.get("usage", {}), "usage"),
+        left_out=restore(int, record.get("left_out", 0), "left_out"),
         explanations=restore(Explanations | None, record.get("explanations"), "explanations"),  # type: ignore[arg-type]
     )
     listed(ranking.query, list(ranking.documents), None)

@@ -1,0 +1,79 @@
+"""nDCG@10 of the default ranker, BM25 and the plain bi-encoder on the nine judged sets, reranking the given runs.
+
+    python bench/quality.py [--depth 100] [--sets trec-dl19-passage cisi]
+
+Reads the judged collections (WHYRANK_DATA). These sets are read only to report: no part, weight or constant was chosen
+on them (`scripts/fit_evidence.py` names what was). Queries with at least one relevant document; linear gain; ties as
+ranked. Prints Markdown: the table in docs/methods.md is this output.
+"""
+
+import argparse
+import os
+import platform
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import ir_measures
+from ir_measures import nDCG
+
+from whyrank import formats
+from whyrank.rankers import load
+from whyrank.types import Qrels, Ranking
+
+DATA = Path(os.environ.get("WHYRANK_DATA", Path(__file__).parents[2] / "shared" / "data"))
+NINE = (
+    "trec-dl19-passage",
+    "beir-scifact",
+    "beir-dbpedia-50q-5k",
+    "cranfield",
+    "cisi",
+    "medline-med",
+    "trecqa",
+    "wikiqa-dev",
+    "birco-arguana",
+)
+MEASURE = nDCG @ 10
+
+
+def ndcg(rankings: list[Ranking], qrels: Qrels) -> float:
+    """Mean nDCG@10 over queries with a relevant document; the order of each ranking stands, whatever the scores."""
+    judged = {q: {d: int(g) for d, g in grades.items()} for q, grades in qrels.items() if max(grades.values()) > 0}
+    run = {r.query.id: {d: float(-i) for i, d in enumerate(r.ids)} for r in rankings if r.query.id in judged}
+    per_query = {m.query_id: m.value for m in ir_measures.iter_calc([MEASURE], judged, run)}
+    return sum(per_query.get(q, 0.0) for q in judged) / len(judged)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--depth", type=int, default=100)
+    parser.add_argument("--sets", nargs="+", default=list(NINE))
+    given = parser.parse_args()
+    if not DATA.exists():
+        sys.exit(f"no judged collections at {DATA}; set WHYRANK_DATA")
+    rankers = {name: load(name) for name in ("bi-encoder", "evidence")}
+    print(f"python {platform.python_version()}, onnxruntime {version('onnxruntime')}; BM25 top {given.depth}\n")
+    print("| set | queries | BM25 | bi-encoder | evidence | no first stage | seconds |\n|---|---|---|---|---|---|---|")
+    rows = []
+    for name in given.sets:
+        folder = DATA / name
+        qrels = formats.read_qrels(folder / "qrels.trec")
+        run = next(p for p in (folder / "bm25.trec", folder / "bm25.trec.gz") if p.exists())
+        first = [r.top(given.depth) for r in formats.read_rankings(run, corpus=folder, queries=folder)]
+        started = time.perf_counter()
+        evidence = rankers["evidence"].rerank_many(first)
+        seconds = time.perf_counter() - started
+        bare = [Ranking.of(r.query, r.documents) for r in first]
+        lists = (first, rankers["bi-encoder"].rerank_many(first), evidence, rankers["evidence"].rerank_many(bare))
+        rows.append([ndcg(rankings, qrels) for rankings in lists])
+        print(
+            f"| {name} | {len(first)} | " + " | ".join(f"{v:.4f}" for v in rows[-1]) + f" | {seconds:.0f} |", flush=True
+        )
+    means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+    print("| **mean** | | " + " | ".join(f"**{v:.4f}**" for v in means) + " | |")
+
+
+if __name__ == "__main__":
+    main()

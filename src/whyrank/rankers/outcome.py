@@ -1,0 +1,50 @@
+"""From scores to a ranking: the tie law, the unread tail, the notes. Written once for every pointwise ranker."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from whyrank.errors import BadInput
+from whyrank.types import Ranking, Usage
+
+
+def check_depth(depth: int | None) -> None:
+    """Refuse a depth that reads nothing.
+
+    Raises:
+        BadInput: the depth is below 1.
+    """
+    if depth is not None and depth < 1:
+        raise BadInput(f"depth is {depth}; accepted: 1 or more, or None for all")
+
+
+def in_order(
+    ranking: Ranking, scores: Sequence[float], *, ranker: str, usage: Usage, cuts: Sequence[int] = ()
+) -> Ranking:
+    """The ranking that scores make: best first, ties by original rank, then id.
+
+    Args:
+        ranking: candidates as they were given; the first ``len(scores)`` were read.
+        scores: one a candidate that was read; the rest keep their order below, with score None.
+        ranker: name and fingerprint of what scored.
+        usage: what it cost.
+        cuts: characters at the end of each read candidate that were not read; empty where all were.
+    """
+    read, unread = ranking.hits[: len(scores)], ranking.hits[len(scores) :]
+    hits = [replace(h, score=s, cut=c) for h, s, c in zip(read, scores, cuts or [0] * len(read), strict=True)]
+    hits.sort(key=lambda hit: hit.standing(hit.score or 0.0))
+    notes = list(ranking.notes)
+    if unread:
+        notes.append(f"{len(unread):,} candidates below depth {len(read):,} were not read; they keep their order")
+    shortened = [h for h in hits if h.cut]
+    if shortened:
+        named = ", ".join(f"{h.document.id} ({h.cut:,} of its characters left out)" for h in shortened[:5])
+        more = f" and {len(shortened) - 5} more" if len(shortened) > 5 else ""
+        notes.append(f"read only in part: {named}{more}")
+    return replace(
+        ranking,
+        hits=(*hits, *(replace(h, score=None) for h in unread)),
+        ranker=ranker,
+        notes=tuple(notes),
+        usage=usage,
+        explanations=None,
+    )

@@ -1,0 +1,221 @@
+"""Checks a saved ranking and its reasons: against themselves, and against the ranker that made them.
+
+Nothing here trusts what it reads. A check that fails says what was expected and what was found.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from math import isfinite
+
+from whyrank.errors import BadInput
+from whyrank.reason import comparison as comparisons
+from whyrank.reason import direct as directs
+from whyrank.reason.checks import Check, Report, is_close, same_bits, total
+from whyrank.reason.phrases import place
+from whyrank.reason.recheck import recheck, unlike
+from whyrank.reason.stated import Verdict, comparison_values, direct_values, judge
+from whyrank.types import Comparison, Counterfactual, Direct, Document, Evidence, Hit, Ranking, Scorer, Span
+
+
+def verify(ranking: Ranking, scorer: Scorer | None = None) -> Report:
+    """Check all that can be checked of a ranking and its reasons.
+
+    Without a scorer: that the order follows the scores, that nothing is missing or doubled, that every quote is
+    exactly its span, that every sum holds, and that the English says what the numbers say. With one: also that
+    it gives the same scores, bit for bit, and that every counterfactual holds when it is scored again.
+
+    Args:
+        ranking: a ranking, with or without explanations; reasons without numbers are held to their quotes.
+        scorer: the ranker that made it.
+    """
+    checks = [*_permutation(ranking), *_order(ranking)]
+    if ranking.explanations is not None:
+        hits = {hit.document.id: hit for hit in ranking.hits}
+        reasons = {direct.document_id: direct for direct in ranking.explanations.direct}
+        for direct in ranking.explanations.direct:
+            checks += _direct(ranking, hits, direct)
+        for comparison in ranking.explanations.comparisons:
+            checks += _comparison(ranking, hits, reasons, comparison)
+    if scorer is not None:
+        checks += recheck(ranking, scorer)
+    return Report(tuple(checks))
+
+
+def _permutation(ranking: Ranking) -> Iterator[Check]:
+    subject = f"query {ranking.query.id!r}"
+    twice = sorted(name for name, count in Counter(ranking.ids).items() if count > 1)
+    yield Check("permutation", subject, not twice, f"documents stand twice: {', '.join(twice)}" if twice else "")
+    ranks = Counter(hit.first_rank for hit in ranking.hits)
+    if set(ranks) <= {0}:
+        note = "no original ranks are saved, so missing documents cannot be told" if ranking.hits else ""
+        yield Check("permutation", subject, True, note)
+        return
+    doubled = sorted(rank for rank, count in ranks.items() if count > 1)
+    yield Check("permutation", subject, not doubled, f"original ranks stand twice: {doubled}" if doubled else "")
+    given = len(ranking.hits) + ranking.left_out
+    last = given if ranking.left_out else max(given, *ranks)
+    missing = [] if ranking.left_out else sorted(set(range(1, last + 1)) - set(ranks))
+    outside = sorted(rank for rank in ranks if not 1 <= rank <= last)
+    message = f"original ranks 1 to {last} were expected; {(missing + outside)[:10]} are missing or out of range"
+    yield Check("permutation", subject, not (missing or outside), message if missing or outside else "")
+
+
+def _order(ranking: Ranking) -> Iterator[Check]:
+    for upper, lower in pairwise(ranking.hits):
+        subject = f"query {ranking.query.id!r}, documents {upper.document.id!r} and {lower.document.id!r}"
+        if upper.score is not None and lower.score is not None:
+            ok = upper.standing(upper.score) <= lower.standing(lower.score)
+            ok = ok and isfinite(upper.score) and isfinite(lower.score)
+            expected = "expected descending scores, ties by original rank, then id"
+        elif upper.score is None and lower.score is None:
+            ok = upper.first_rank <= lower.first_rank
+            expected = "expected documents that were not read in their original order"
+        else:
+            ok = lower.score is None
+            expected = "expected documents that were not read below those that were"
+        found = [f"{hit.document.id!r} (score {hit.score!r}, rank {hit.first_rank})" for hit in (upper, lower)]
+        yield Check("order", subject, ok, "" if ok else f"{expected}; found {found[0]} above {found[1]}")
+
+
+def _direct(ranking: Ranking, hits: dict[str, Hit], direct: Direct) -> Iterator[Check]:
+    subject = f"query {ranking.query.id!r}, document {direct.document_id!r}"
+    hit = hits.get(direct.document_id)
+    if hit is None:
+        yield Check("explained", subject, False, "a reason is given for it, but it is not in the ranking")
+        return
+    spans = [t.span for t in direct.terms if t.span] + [e.span for e in direct.evidence if e.span]
+    damage = _damage(hit.document, spans, [t.value for t in direct.terms])
+    yield Check("spans", subject, not damage, damage)
+    if damage:
+        return
+    if direct.score is not None:
+        ok = same_bits(direct.score, hit.score)
+        yield Check("score", subject, ok, "" if ok else f"explains {direct.score!r}, but it ranks with {hit.score!r}")
+    for number, evidence in enumerate(direct.evidence, 1):
+        yield from _evidence(subject, hit.document, direct, evidence, number)
+    if direct.terms or direct.score is not None:
+        yield _sums("sum", subject, "terms", total(t.value for t in direct.terms), "score", direct.score)
+        quotable = [(hit.document, span) for span in spans]
+        expected = directs.wording(hit.document, direct.terms)
+        verdict = judge(direct.text, expected, direct_values(direct), quotable, ranking.query)
+        yield _text(subject, verdict)
+
+
+def _evidence(subject: str, document: Document, direct: Direct, evidence: Evidence, number: int) -> Iterator[Check]:
+    if evidence.span is None:
+        yield Check("quote", subject, True, f"evidence {number} is marked as not found in the document")
+        return
+    yield _quote(subject, f"evidence {number}", document, evidence.span, evidence.quote)
+    if evidence.contribution is None:
+        return
+    carried = {c.span: c for c in directs.carried(direct.terms)}.get(evidence.span)
+    if carried is None:
+        where = f"{evidence.span.field} {evidence.span.start}:{evidence.span.end}"
+        message = f"evidence {number} adds {evidence.contribution!r}, but no term belongs to {where}"
+        yield Check("evidence", subject, False, message)
+        return
+    yield _sums("evidence", subject, f"terms of evidence {number}", carried.contribution, "it", evidence.contribution)
+    ok = evidence.query_terms == carried.query_terms
+    message = f"evidence {number} meets {evidence.query_terms}, but its terms give {carried.query_terms}"
+    yield Check("evidence", subject, ok, "" if ok else message)
+
+
+def _comparison(
+    ranking: Ranking, hits: dict[str, Hit], reasons: dict[str, Direct], comparison: Comparison
+) -> Iterator[Check]:
+    subject = f"query {ranking.query.id!r}, {comparison.upper_id!r} above {comparison.lower_id!r}"
+    upper, lower = hits.get(comparison.upper_id), hits.get(comparison.lower_id)
+    if upper is None or lower is None:
+        absent = comparison.upper_id if upper is None else comparison.lower_id
+        yield Check("explained", subject, False, f"document {absent!r} is compared, but it is not in the ranking")
+        return
+    ok = ranking.ids.index(comparison.upper_id) < ranking.ids.index(comparison.lower_id)
+    yield Check("order", subject, ok, "" if ok else f"{comparison.upper_id!r} does not stand above in the ranking")
+    damage = _comparison_damage(upper.document, lower.document, comparison)
+    yield Check("spans", subject, not damage, damage)
+    if damage:
+        return
+    if comparison.counterfactual is not None:
+        yield from _counterfactual(subject, upper, lower, comparison.counterfactual)
+    if comparison.margin is None and not comparison.differences:
+        return
+    yield from _margin(subject, upper, lower, comparison)
+    sides = [reasons[d].terms if d in reasons else None for d in (comparison.upper_id, comparison.lower_id)]
+    message = unlike(comparison.differences, sides[0], sides[1])
+    yield Check("difference", subject, not message, message)
+    yield _text(subject, _judge_comparison(ranking, upper.document, lower.document, comparison))
+
+
+def _margin(subject: str, upper: Hit, lower: Hit, comparison: Comparison) -> Iterator[Check]:
+    scored = upper.score is not None and lower.score is not None
+    expected = upper.score - lower.score if upper.score is not None and lower.score is not None else None
+    found = comparison.margin
+    ok = scored and found is not None and expected is not None and is_close(found, expected)
+    yield Check("margin", subject, ok, "" if ok else f"the margin is {found!r}; the scores give {expected!r}")
+    yield _sums("margin", subject, "differences", total(d.value for d in comparison.differences), "margin", found)
+
+
+def _judge_comparison(ranking: Ranking, upper: Document, lower: Document, comparison: Comparison) -> Verdict:
+    removed = comparison.counterfactual.removed if comparison.counterfactual else ()
+    quotable = [(upper, span) for span in removed]
+    quotable += [(upper, d.upper_span) for d in comparison.differences if d.upper_span]
+    quotable += [(lower, d.lower_span) for d in comparison.differences if d.lower_span]
+    margin = comparison.margin or 0.0
+    expected = comparisons.wording(upper, lower, margin, comparison.differences, comparison.counterfactual)
+    return judge(comparison.text, expected, comparison_values(comparison), quotable, ranking.query)
+
+
+def _counterfactual(subject: str, upper: Hit, lower: Hit, found: Counterfactual) -> Iterator[Check]:
+    counted = len(found.quotes) == len(found.removed)
+    message = f"{len(found.removed)} sentences are removed, but {len(found.quotes)} are quoted"
+    yield Check("quote", subject, counted, "" if counted else message)
+    for number, (span, quote) in enumerate(zip(found.removed, found.quotes, strict=False), 1):
+        yield _quote(subject, f"removed sentence {number}", upper.document, span, quote)
+    ok = list(found.removed) == sorted(set(found.removed), key=place)
+    yield Check("counterfactual", subject, ok, "" if ok else "the removed sentences are not in document order")
+    if found.status != "flips":
+        ok = not found.removed and found.score is None and not found.minimal
+        yield Check("counterfactual", subject, ok, "" if ok else f"says {found.status}, yet names a removal")
+        return
+    ok = bool(found.removed) and found.score is not None and lower.score is not None
+    ok = ok and upper.standing(found.score or 0.0) > lower.standing(lower.score or 0.0)
+    message = f"claims a flip, but {upper.document.id!r} with {found.score!r} does not fall below {lower.score!r}"
+    yield Check("counterfactual", subject, ok, "" if ok else message)
+
+
+def _quote(subject: str, what: str, document: Document, span: Span, quote: str) -> Check:
+    found = document.quote(span)
+    message = f"{what} says {quote!r}, but {span.field} {span.start}:{span.end} reads {found!r}"
+    return Check("quote", subject, quote == found, "" if quote == found else message)
+
+
+def _sums(name: str, subject: str, parts: str, summed: float, whole: str, said: float | None) -> Check:
+    ok = said is not None and is_close(summed, said)
+    return Check(name, subject, ok, "" if ok else f"the {parts} sum to {summed!r}, but {whole} says {said!r}")
+
+
+def _text(subject: str, verdict: Verdict) -> Check:
+    if verdict.problems:
+        return Check("text", subject, False, "the text " + "; ".join(verdict.problems))
+    note = "" if verdict.is_own_wording else "not in this version's wording: only numbers and quotes were checked"
+    return Check("text", subject, True, note)
+
+
+def _damage(document: Document, spans: Sequence[Span], values: Sequence[float]) -> str:
+    """What makes the numbers unusable; "" where nothing does."""
+    try:
+        for span in spans:
+            document.quote(span)
+    except BadInput as error:
+        return str(error)
+    return "" if all(map(isfinite, values)) else "a contribution is no finite number"
+
+
+def _comparison_damage(upper: Document, lower: Document, comparison: Comparison) -> str:
+    removed = comparison.counterfactual.removed if comparison.counterfactual else ()
+    ours = [d.upper_span for d in comparison.differences if d.upper_span] + list(removed)
+    theirs = [d.lower_span for d in comparison.differences if d.lower_span]
+    values = [v for d in comparison.differences for v in (d.upper, d.lower)]
+    values += [comparison.margin] if comparison.margin is not None else []
+    return _damage(upper, ours, values) or _damage(lower, theirs, [])

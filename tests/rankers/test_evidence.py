@@ -1,0 +1,157 @@
+"""The default ranker: exact sums, the same bits in any company, nothing lost, defined in every odd case."""
+
+import math
+import random
+from itertools import pairwise
+
+import pytest
+
+from whyrank.errors import BadInput
+from whyrank.rankers import RANKERS, load
+from whyrank.rankers.bi_encoder import BiEncoder
+from whyrank.rankers.evidence import MAX_DOCUMENT_CHARS, MAX_QUERY_CHARS, EvidenceRanker
+from whyrank.types import Document, Query, Ranking, Reranker, Scorer, Span
+
+QUERY = Query("q", "Why is the sky blue?")
+DOCUMENTS = (
+    Document("scatter", "Air scatters short waves more. So the sky looks blue by day. At dusk it turns red.", "Sky"),
+    Document("sea", "The sea is blue because water absorbs red light."),
+    Document("bread", "Bread goes stale. It is best fresh."),
+    Document("empty", ""),
+    Document("blank", " \n\x00 "),
+    Document("long", "Blue paint was costly. " * 400 + "The sky is blue because of scattering."),
+)
+FIRST = (3.5, 9.0, 0.0, 0.0, -2.5, 12.0)
+
+
+@pytest.fixture(scope="module")
+def ranker() -> EvidenceRanker:
+    return EvidenceRanker(threads=2)
+
+
+def test_it_is_a_reranker_and_a_scorer(ranker: EvidenceRanker) -> None:
+    assert isinstance(ranker, Reranker)
+    assert isinstance(ranker, Scorer)
+    assert isinstance(load("evidence"), EvidenceRanker)
+    assert not isinstance(BiEncoder(), Scorer)
+    assert set(RANKERS) == {"evidence", "bi-encoder"}
+
+
+@pytest.mark.parametrize("first", [FIRST, (None,) * 6, (1.0, None, 2.0, None, None, 0.5)])
+def test_terms_sum_to_the_score_and_the_score_is_the_rankings(
+    first: tuple[float | None, ...], ranker: EvidenceRanker
+) -> None:
+    ranking = ranker.rerank(Ranking.of(QUERY, DOCUMENTS, first))
+    taken_apart = {d.document_id: d for d in ranker.decompose(QUERY, DOCUMENTS, first)}
+    assert ranker.score(QUERY, DOCUMENTS, first) == [taken_apart[d.id].score for d in DOCUMENTS]
+    for hit in ranking:
+        whole = taken_apart[hit.document.id]
+        assert whole.score == hit.score
+        assert abs(math.fsum(t.value for t in whole.terms) - whole.score) < 1e-12
+        for term in whole.terms:
+            assert term.span is None or (term.span in whole.sentences and hit.document.quote(term.span).strip())
+        assert whole.score >= ranker.floor(hit.first_score)
+
+
+def test_words_are_matched_where_they_stand(ranker: EvidenceRanker) -> None:
+    document = Document("d", "Bread is baked at noon. The sky is blue.", "Weather")
+    [whole] = ranker.decompose(QUERY, [document], [None])
+    assert [document.quote(s) for s in whole.sentences] == ["Weather", "Bread is baked at noon.", "The sky is blue."]
+    where = {t.query_term: t.span for t in whole.terms if t.part == "late interaction"}
+    assert list(where) == ["why", "is", "the", "sky", "blue"]
+    assert where["sky"] == where["blue"] == Span(24, 40)
+    assert {t.span for t in whole.terms if t.part == "best sentence"} == {Span(24, 40)}
+    carried = whole.by_sentence()
+    assert max(carried, key=lambda s: carried[s]) == Span(24, 40)
+
+
+def test_word_pieces_of_one_word_are_one_term(ranker: EvidenceRanker) -> None:
+    [whole] = ranker.decompose(Query("q", "Photosynthesizers, anthocyanins!"), [DOCUMENTS[0]], [None])
+    assert {t.query_term for t in whole.terms if t.query_term} == {"photosynthesizers", "anthocyanins"}
+
+
+def test_a_document_without_words_scores_nothing_but_its_first_stage(ranker: EvidenceRanker) -> None:
+    empty, blank = ranker.decompose(QUERY, DOCUMENTS[3:5], [None, None])
+    assert empty.score == blank.score == 0.0
+    [ranked] = ranker.decompose(QUERY, [DOCUMENTS[3]], [4.0])
+    assert [t.part for t in ranked.terms] == ["first stage"]
+
+
+def test_shuffled_split_and_mixed_calls_never_move_a_bit(ranker: EvidenceRanker) -> None:
+    expected = dict(zip((d.id for d in DOCUMENTS), ranker.score(QUERY, DOCUMENTS, FIRST), strict=True))
+    first = dict(zip((d.id for d in DOCUMENTS), FIRST, strict=True))
+    rng = random.Random(3)
+    for _ in range(25):
+        chosen = rng.sample(DOCUMENTS, k=rng.randint(1, len(DOCUMENTS)))
+        others = Ranking.of(Query("other", "fresh bread"), rng.sample(DOCUMENTS, k=3))
+        mine = Ranking.of(QUERY, chosen, [first[d.id] for d in chosen])
+        lists = [mine, others]
+        rng.shuffle(lists)
+        for ranking in ranker.rerank_many(lists):
+            if ranking.query == QUERY:
+                assert {h.document.id: h.score for h in ranking} == {d.id: expected[d.id] for d in chosen}
+
+
+def test_equal_texts_score_equal_and_keep_their_order(ranker: EvidenceRanker) -> None:
+    ranking = ranker.rerank(Ranking.of(QUERY, [Document(i, "The sky is blue.") for i in "cab"]))
+    assert ranking.ids == ("c", "a", "b")
+    assert len({h.score for h in ranking}) == 1
+
+
+@pytest.mark.parametrize("name", list(RANKERS))
+def test_every_ranker_returns_a_permutation(name: str) -> None:
+    ranker = load(name)
+    assert ranker.rerank_many([]) == []
+    for n in (0, 1, 6):
+        [ranking] = ranker.rerank_many([Ranking.of(QUERY, DOCUMENTS[:n])])
+        assert sorted(ranking.ids) == sorted(d.id for d in DOCUMENTS[:n])
+        scores = [h.score for h in ranking if h.score is not None]
+        assert len(scores) == n
+        assert all(a >= b for a, b in pairwise(scores))
+        assert ranking.ranker == ranker.name
+        assert ranking.usage.documents == n
+
+
+@pytest.mark.parametrize("name", list(RANKERS))
+def test_below_the_depth_the_order_stays_and_is_noted(name: str) -> None:
+    seen: list[tuple[int, int]] = []
+    ranker = load(name)
+    [ranking] = ranker.rerank_many([Ranking.of(QUERY, DOCUMENTS)], depth=2, progress=lambda *done: seen.append(done))
+    assert sorted(ranking.ids[:2]) == ["scatter", "sea"]
+    assert ranking.ids[2:] == ("bread", "empty", "blank", "long")
+    assert [h.score for h in ranking][2:] == [None] * 4
+    assert seen[-1] == (2, 2)
+    assert any("4 candidates below depth 2 were not read" in note for note in ranking.notes)
+    with pytest.raises(BadInput, match="depth is 0"):
+        ranker.rerank_many([Ranking.of(QUERY, DOCUMENTS)], depth=0)
+
+
+def test_what_was_cut_is_recorded(ranker: EvidenceRanker) -> None:
+    long = Document("book", "x" * (MAX_DOCUMENT_CHARS + 5))
+    ranking = ranker.rerank(Ranking.of(QUERY, [long, DOCUMENTS[0]]))
+    assert {h.document.id: h.cut for h in ranking} == {"book": 5, "scatter": 0}
+    assert any("book (5 of its characters left out)" in note for note in ranking.notes)
+
+
+def test_a_query_without_words_keeps_the_order_and_says_so(ranker: EvidenceRanker) -> None:
+    for text in ("", "  ", "?!", "\x00"):
+        ranking = ranker.rerank(Ranking.of(text, DOCUMENTS))
+        assert ranking.ids == tuple(d.id for d in DOCUMENTS)
+        assert ranking.status == "partial"
+        assert any("no word" in note for note in ranking.notes)
+    with pytest.raises(BadInput, match="at most 20,000"):
+        ranker.rerank(Ranking.of("x" * (MAX_QUERY_CHARS + 1), DOCUMENTS))
+
+
+def test_a_long_query_is_read_whole(ranker: EvidenceRanker) -> None:
+    query = Query("q", "Bread goes stale in the fridge. " * 60 + "Why is the sky blue?")
+    [whole] = ranker.decompose(query, [DOCUMENTS[0]], [None])
+    assert "sky" in {t.query_term for t in whole.terms}
+
+
+def test_a_document_read_for_two_queries_is_computed_once(ranker: EvidenceRanker) -> None:
+    first, second = ranker.rerank_many(
+        [Ranking.of(QUERY, DOCUMENTS[:2]), Ranking.of(Query("r", "sea"), DOCUMENTS[1:2])]
+    )
+    assert first.usage.cached_tokens == 0
+    assert second.usage.cached_tokens == second.usage.prompt_tokens > 0
