@@ -1,6 +1,6 @@
 """nDCG@10 of the default ranker, BM25 and the plain bi-encoder on the nine judged sets, reranking the given runs.
 
-    python bench/quality.py [--depth 100] [--sets trec-dl19-passage cisi]
+    python bench/quality.py [--depth 100] [--sets trec-dl19-passage cisi] [--bare]
 
 Reads the judged collections (WHYRANK_DATA). These sets are read only to report: no part, weight or constant was chosen
 on them (`scripts/fit_evidence.py` names what was). Queries with at least one relevant document; linear gain; ties as
@@ -50,12 +50,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--depth", type=int, default=100)
     parser.add_argument("--sets", nargs="+", default=list(NINE))
+    parser.add_argument("--bare", action="store_true", help="also rerank without the first stage's scores")
     given = parser.parse_args()
     if not DATA.exists():
         sys.exit(f"no judged collections at {DATA}; set WHYRANK_DATA")
     rankers = {name: load(name) for name in ("bi-encoder", "evidence")}
     print(f"python {platform.python_version()}, onnxruntime {version('onnxruntime')}; BM25 top {given.depth}\n")
-    print("| set | queries | BM25 | bi-encoder | evidence | no first stage | seconds |\n|---|---|---|---|---|---|---|")
+    columns = ["BM25", "bi-encoder", "evidence", *(["no first stage"] if given.bare else []), "seconds"]
+    print("| set | queries | " + " | ".join(columns) + " |\n" + "|---" * (len(columns) + 2) + "|")
     rows = []
     for name in given.sets:
         folder = DATA / name
@@ -65,8 +67,9 @@ def main() -> None:
         started = time.perf_counter()
         evidence = rankers["evidence"].rerank_many(first)
         seconds = time.perf_counter() - started
-        bare = [Ranking.of(r.query, r.documents) for r in first]
-        lists = (first, rankers["bi-encoder"].rerank_many(first), evidence, rankers["evidence"].rerank_many(bare))
+        lists = [first, rankers["bi-encoder"].rerank_many(first), evidence]
+        if given.bare:
+            lists.append(rankers["evidence"].rerank_many([Ranking.of(r.query, r.documents) for r in first]))
         rows.append([ndcg(rankings, qrels) for rankings in lists])
         print(
             f"| {name} | {len(first)} | " + " | ".join(f"{v:.4f}" for v in rows[-1]) + f" | {seconds:.0f} |", flush=True
