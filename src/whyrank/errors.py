@@ -17,6 +17,8 @@ standard exception it stands for, so callers may catch either.
 
 from collections.abc import Iterable
 
+LISTED = 30  # known names that an error lists; near matches are always named
+
 
 class WhyrankError(Exception):
     """Base of every error raised on purpose by whyrank."""
@@ -69,4 +71,5 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     names = sorted(known)
     near = get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
-    return UnknownName(f"no {kind} called {name!r}; {hint}known: {', '.join(names)}")
+    more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
+    return UnknownName(f"no {kind} called {name!r}; {hint}known: {', '.join(names[:LISTED])}{more}")

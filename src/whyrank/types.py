@@ -216,6 +216,7 @@ class Counterfactual:
         score: the upper document's score without them.
         minimal: every smaller set was re-scored or ruled out. False for greedy answers.
         rescored: how many versions of the document were scored to find out.
+        text: the same in English; "" until it stands in a comparison.
     """
 
     status: Literal["flips", "impossible", "unknown"]
@@ -224,6 +225,7 @@ class Counterfactual:
     score: float | None = None
     minimal: bool = False
     rescored: int = 0
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,3 +165,13 @@ def test_up_to_eight_sentences_the_answer_is_the_brute_forces(
             assert (given_one.removed, given_one.score) == expected
             assert (given_one.status, given_one.minimal) == ("flips", True)
             assert given_one.quotes == tuple(ranking[place].document.quote(s) for s in given_one.removed)
+
+
+def test_a_long_document_is_read_again_fewer_times() -> None:
+    """At 600,000 characters a pair, a document of 250,000 is scored twice; "unknown" says so."""
+    filler = "Snow. " * 41_665
+    ranking = ranked(SCORER, "heat cold", [f"{filler}It is heat. It is cold.", "Cold."], [0.0, 0.9])
+    [answer] = found(ranking, SCORER)
+    assert answer.rescored <= 2
+    short = ranked(SCORER, "heat cold", ["Snow. It is heat. It is cold.", "Cold."], [0.0, 0.9])
+    assert found(short, SCORER)[0].rescored > 2

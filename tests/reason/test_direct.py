@@ -102,11 +102,11 @@ def test_sentences_that_take_away_are_mentioned_only_when_they_matter() -> None:
 def test_nothing_speaks_for_it() -> None:
     given = reason(late(-0.1, "cold", COLD), late(-0.3, "heat", RAIN), Term("first stage", 0.2))
     assert given.text == (
-        "No sentence of it speaks for it; its sentences take 0.40 away, most of all “Rain falls.”. "
+        "No sentence of it speaks for it; its sentences take 0.40 away, most of all “Rain falls.” "
         "The first stage adds 0.20."
     )
     assert given.evidence == ()
-    assert reason(late(-0.1, "cold", COLD)).text.endswith("its sentences take 0.10 away: “Cold air still holds heat.”.")
+    assert reason(late(-0.1, "cold", COLD)).text.endswith("its sentences take 0.10 away: “Cold air still holds heat.”")
 
 
 def test_no_sentence_carries_anything() -> None:
@@ -137,6 +137,12 @@ def test_a_word_met_twice_counts_as_one_and_a_loss_does_not_count() -> None:
         [late(0.1, "cold", COLD), late(0.3, "heat", COLD), late(0.25, "cold", COLD), late(-0.1, "x", COLD)]
     )
     assert only.query_terms == ("cold", "heat")
+
+
+def test_evidence_names_the_words_worth_naming_and_all_where_none_is() -> None:
+    given = reason(late(0.5, "the", COLD), late(0.25, "cold", COLD), late(0.25, "why", DARK), late(0.125, "is", DARK))
+    assert [e.query_terms for e in given.evidence] == [("cold",), ("why", "is")]
+    assert {t.query_term for t in given.terms} == {"the", "cold", "why", "is"}
 
 
 def test_a_foreign_decomposition_is_refused() -> None:

@@ -57,6 +57,8 @@ def test_lists_and_sentences() -> None:
     assert listing(["a"]) == "a"
     assert listing(["a", "b"]) == "a and b"
     assert sentence("the sky is blue") == "The sky is blue."
+    assert sentence("it says “What?”") == "It says “What?”"
+    assert sentence("it says “what”") == "It says “what”."
 
 
 def test_words_match_only_where_they_stand() -> None:

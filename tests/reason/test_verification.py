@@ -138,7 +138,7 @@ CAUGHT: list[tuple[str, Tamper, str, str]] = [
     ),
     (
         "a number in a comparison",
-        compared(lambda c: replace(c, text=swapped(c.text, "It leads by 0.", "It leads by 9."))),
+        compared(lambda c: replace(c, text=swapped(c.text, "Leads by 0.", "Leads by 9."))),
         "text",
         "query 'q7', 'a' above 'b': the text says 9.",
     ),
@@ -194,6 +194,24 @@ CAUGHT: list[tuple[str, Tamper, str, str]] = [
         turned(lambda f: replace(f, quotes=("Heat pump!", *f.quotes[1:]))),
         "quote",
         "removed sentence 1 says 'Heat pump!'",
+    ),
+    (
+        "a number in a counterfactual's text",
+        turned(lambda f: replace(f, text=swapped(f.text, "score 0.82", "score 0.92"))),
+        "text",
+        "query 'q7', 'a' above 'b': the text says 0.92 where the numbers give 0.82",
+    ),
+    (
+        "a quote in a counterfactual's text",
+        turned(lambda f: replace(f, text=swapped(f.text, "“Cold", "“Gold"))),
+        "text",
+        "quotes “Gold air stays.”, which is in neither text",
+    ),
+    (
+        "a number in a reworded counterfactual",
+        turned(lambda f: replace(f, text="It would end at 0.77.")),
+        "text",
+        "says 0.77, which none of the numbers gives",
     ),
     ("a quote too few", turned(lambda f: replace(f, quotes=())), "quote", "but 0 are quoted"),
     (
@@ -288,6 +306,27 @@ CAUGHT: list[tuple[str, Tamper, str, str]] = [
 @pytest.mark.parametrize(("tamper", "name", "message"), [c[1:] for c in CAUGHT], ids=[c[0] for c in CAUGHT])
 def test_tampering_is_caught_without_the_ranker(tamper: Tamper, name: str, message: str) -> None:
     assert_caught(verify(tamper(SAVED)), name, message)
+
+
+def test_words_beside_a_quote_are_those_worth_naming_and_no_others() -> None:
+    ranking = ranked(SCORER, "why is the heat", ["Why is the heat there?", "Snow."])
+    saved = replace(ranking, explanations=explain(ranking, SCORER, top=1))
+    assert explained(saved).direct[0].evidence[0].query_terms == ("heat",)
+    assert verify(saved).ok
+    for words in (("heat", "why"), ("why", "is", "the"), ()):
+        changed = evidence(lambda e, words=words: replace(e, query_terms=words))(saved)  # type: ignore[misc]
+        assert_caught(verify(changed), "evidence", "but its terms give ('heat',)")
+
+
+def test_a_counterfactual_of_a_comparison_without_numbers_is_held_to_its_own() -> None:
+    found = replace(explained(SAVED).comparisons[0], margin=None, differences=(), text="It says more.")
+    reasons = replace(explained(SAVED), comparisons=(found,))
+    assert verify(replace(SAVED, explanations=reasons)).ok
+    assert_caught(
+        verify(turned(lambda f: replace(f, text="It would score 0.77."))(replace(SAVED, explanations=reasons))),
+        "text",
+        "says 0.77",
+    )
 
 
 def assert_caught(report: Report, name: str, message: str) -> None:
@@ -416,7 +455,8 @@ def test_a_bound_is_believed_without_scoring() -> None:
     ranking = ranked(SCORER, "heat", [" ".join(["Heat."] * 9), "Snow."], [9.0, 0.0])
     saved = replace(ranking, explanations=explain(ranking, SCORER, top=1))
     [comparison] = explained(saved).comparisons
-    assert comparison.counterfactual == Counterfactual("impossible")
+    no_removal = "No removal of its sentences would put it behind the other."
+    assert comparison.counterfactual == Counterfactual("impossible", text=no_removal)
     assert verify(saved, SCORER).ok
 
 

@@ -1,10 +1,15 @@
 """Numbers as readers see them."""
 
+import math
+from dataclasses import replace
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from whyrank.report import figures
 from whyrank.report.figures import Move, Scale
-from whyrank.types import Counterfactual, Difference, Document, Hit, Span, Term, Usage
+from whyrank.types import Comparison, Counterfactual, Difference, Document, Hit, Span, Term, Usage
 
 NAN = float("nan")
 
@@ -50,12 +55,59 @@ def test_parts_are_summed_in_the_order_of_the_terms() -> None:
 
 
 def test_the_largest_differences_are_shown_and_the_rest_is_summed() -> None:
-    given = [Difference("p", v, 0.0) for v in (0.1, -0.5, 0.0, 0.3, 0.2, -0.05)]
+    given = [Difference(f"p{v}", v, 0.0) for v in (0.1, -0.5, 0.0, 0.3, 0.2, -0.05)]
     shown = figures.largest(given, 2)
-    assert [d.value for d in shown.largest] == [-0.5, 0.3]
+    assert [s.value for s in shown.largest] == [-0.5, 0.3]
     assert shown.others == 3
     assert shown.others_sum == pytest.approx(0.25)
     assert len(figures.largest(given, 4).largest) == 5  # one left over is no shorter to sum than to show
+
+
+def test_the_parts_of_a_word_are_one_row_and_so_are_the_function_words() -> None:
+    given = [
+        Difference("late", 0.5, 0.25, "heat"), Difference("late", 0.25, 0.125, "why"),
+        Difference("late", 0.0, 1.0, "x"),
+        Difference("best", 0.125, 0.0, "heat"), Difference("best", 0.0, 0.0625, "the"), Difference("best", 0.5, 0.0),
+    ]  # fmt: skip
+    shown = figures.largest(given, 6)
+    assert [(s.kind, s.name, s.upper, s.lower) for s in shown.largest] == [
+        ("word", "x", 0.0, 1.0),
+        ("part", "best", 0.5, 0.0),
+        ("word", "heat", 0.625, 0.25),
+        ("words", "function words", 0.25, 0.1875),
+    ]
+
+
+WORDS = st.sampled_from([None, "heat", "cold", "sun", "why", "the", "sky", "sea", "air"])
+SOME = st.lists(
+    st.builds(Difference, st.sampled_from("abc"), st.floats(-9, 9), st.floats(-9, 9), WORDS),
+    max_size=24,
+    unique_by=lambda d: (d.part, d.query_term),
+)
+
+
+@given(SOME)
+def test_rows_and_the_rest_add_up_to_the_margin(differences: list[Difference]) -> None:
+    shown = figures.largest(differences, 6)
+    assert len(shown.largest) <= 7
+    rows = math.fsum(s.value for s in shown.largest)
+    assert rows + shown.others_sum == pytest.approx(math.fsum(d.value for d in differences), abs=1e-9)
+
+
+def test_the_margin_is_left_to_a_text_that_says_it() -> None:
+    said = Comparison("u", "l", "Leads by 0.091, all of it on the first stage.", 0.0912)
+    assert figures.unsaid_margin(said) is None
+    assert figures.unsaid_margin(replace(said, text="It says more, by 0.091.")) == 0.0912
+    assert figures.unsaid_margin(replace(said, margin=None)) is None
+
+
+def test_removed_sentences_are_shown_unless_the_text_quotes_the_only_one() -> None:
+    one = Counterfactual("flips", (Span(0, 4),), ("One.",), text="Without “One.” it would fall behind.")
+    assert figures.struck(one) == ()
+    assert figures.struck(replace(one, text="")) == ("One.",)
+    assert figures.struck(replace(one, text="Without “On …” it would fall behind.")) == ("One.",)
+    two = replace(one, quotes=("One.", "Two."))
+    assert figures.struck(two) == ("One.", "Two.")
 
 
 def test_what_would_turn_a_comparison_is_said_in_one_sentence() -> None:
@@ -77,6 +129,9 @@ def test_what_would_turn_a_comparison_is_said_in_one_sentence() -> None:
 
 def test_usage_says_what_was_used_and_nothing_else() -> None:
     assert figures.usage(Usage()) == ()
+    assert figures.usage(Usage(calls=43, documents=43)) == ("43 documents read",)
+    assert figures.usage(Usage(calls=2, generated_tokens=1)) == ("2 calls", "1 generated token")
+    assert figures.usage(Usage(calls=2, cost=None)) == ("2 calls",)  # whose price is unknown
     assert figures.usage(Usage(calls=1, documents=1200, prompt_tokens=3, seconds=0.0124, cost=0.5)) == (
         "1,200 documents read",
         "1 call",

@@ -212,7 +212,7 @@ def test_a_comparison_shows_signed_differences_from_the_middle_and_what_turns_it
     page = Page(source)
     [expander] = page.all("details", "above")
     assert expander.startswith("Why above #2 “Below”?It says more.Ahead by 0.200.")
-    assert "heat sentence+0.4000.5000.100" in expander
+    assert "heat+0.4000.5000.100" in expander
     assert "first stage−0.2000.1000.300" in expander
     assert '<rect class="for" x="50.00%" width="50.00%"' in source
     assert '<rect class="against" x="25.00%" width="25.00%"' in source
@@ -220,13 +220,31 @@ def test_a_comparison_shows_signed_differences_from_the_middle_and_what_turns_it
     assert page.all("del") == ["One."]
 
 
+def test_a_counterfactual_says_its_text_and_quotes_only_what_is_not_in_it() -> None:
+    def page(found: Counterfactual) -> Page:
+        given = Ranking.of("q", [{"id": "up", "text": "One. Two."}, {"id": "down", "text": "Three."}])
+        why = Comparison("up", "down", "Leads by 0.20.", 0.2, (Difference("first stage", 0.3, 0.1),), found)
+        return Page(render_html([Ranking(given.query, given.hits, explanations=Explanations(comparisons=(why,)))]))
+
+    one = Counterfactual("flips", (Span(0, 4),), ("One.",), 0.3, text="Without “One.” & it would <b>fall</b>.")
+    shown = page(one)
+    assert shown.all("div", "turn") == ["Without “One.” & it would <b>fall</b>."]
+    assert shown.all("caption") == ["Right of the line: for this document. Left: for the other."]
+    assert shown.all("del") == []
+    two = replace(one, removed=(Span(0, 4), Span(5, 9)), quotes=("One.", "Two."), text="Without 2 of them it would.")
+    assert page(two).all("div", "turn") == ["Without 2 of them it would.One.Two."]
+
+
 def test_the_overview_says_what_was_done_and_what_went_wrong() -> None:
     given = replace(
-        ranking("bread"), status="partial", notes=("2 answers were repaired",), usage=Usage(calls=2, seconds=1.5)
+        ranking("bread"),
+        status="partial",
+        notes=("2 answers were repaired",),
+        usage=Usage(calls=2, generated_tokens=9, seconds=1.5),
     )
     page = Page(render_html([given]))
     assert page.all("dl", "facts") == [
-        "Documents8Ranked byevidence@3f1c9aRanking2 calls, 1.50 sReasons31 documents read, 0.21 s"
+        "Documents8Ranked byevidence@3f1c9aRanking2 calls, 9 generated tokens, 1.50 sReasons31 documents read, 0.21 s"
     ]
     assert page.all("div", "notes") == ["Status: partial.2 answers were repaired"]
     assert Page(render_html([ranking("bread")])).all("div", "notes") == []
@@ -263,9 +281,14 @@ def filled(text: str) -> str:
     why = Comparison(
         text, f"x{text}", f"c{text}", 0.1, (Difference(text, 1, 0, text),), Counterfactual("flips", spans, (text,))
     )
+    told = Comparison(
+        f"2{text}", text, "", None, (Difference(text, 1, 0),), Counterfactual("flips", spans, (text,), text=f"w{text}")
+    )
     hits = (Hit(document, 1.0, first_rank=1), Hit(replace(document, id=f"2{text}")))
-    given = Ranking(Query(text, f"q{text}"), hits, text, "error", (text,), Usage(), Explanations((direct,), (why,)))
-    return render_html([given, given], title=text, cards=1)
+    given = Ranking(
+        Query(text, f"q{text}"), hits, text, "error", (text,), Usage(), Explanations((direct,), (why, told))
+    )
+    return render_html([given, given], title=text, cards=2)
 
 
 HOSTILE = [

@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from made_up import DOCUMENTS, plain, ranking
@@ -123,9 +124,25 @@ def test_a_comparison_shows_margin_signed_differences_and_what_turns_it() -> Non
     view = RankingView(Ranking(given.query, hits, explanations=Explanations(comparisons=(why,))))
     text = words(printed(view, width=120))
     assert "above #2 down by 0.200 It says more." in text
-    assert "heat sentence │━━━━━━ +0.400 0.500 : 0.100" in text
+    assert "heat │━━━━━━ +0.400 0.500 : 0.100" in text
     assert "first stage ━━━│ −0.200 0.100 : 0.300" in text
     assert "Without this sentence it would score 0.300 and fall below down (0.500). “One.”" in text
+
+
+def test_a_counterfactual_says_its_text_and_nothing_is_said_twice() -> None:
+    def shown(found: Counterfactual, text: str) -> str:
+        given = Ranking.of("q", [{"id": "up", "text": "One. Two."}, {"id": "down", "text": "Three."}])
+        why = Comparison("up", "down", text, 0.2, (Difference("first stage", 0.3, 0.1),), found)
+        hits = tuple(replace(h, score=s) for h, s in zip(given.hits, (0.7, 0.5), strict=True))
+        return words(printed(RankingView(Ranking(given.query, hits, explanations=Explanations(comparisons=(why,))))))
+
+    one = Counterfactual("flips", (Span(0, 4),), ("One.",), 0.3, text="Without “One.” it would fall behind the other.")
+    text = shown(one, "Leads by 0.20, all of it on the first stage.")
+    assert "above #2 down Leads by 0.20, all of it on the first stage. first stage" in text
+    assert "↯ Without “One.” it would fall behind the other. 2" in text
+    two = replace(one, removed=(Span(0, 4), Span(5, 9)), quotes=("One.", "Two."), text="Without 2 of them it would.")
+    assert "above #2 down by 0.200 Short. first stage" in shown(two, "Short.")
+    assert "↯ Without 2 of them it would. “One.” “Two.” 2" in shown(two, "Short.")
 
 
 def test_reasons_can_be_left_out() -> None:
@@ -137,10 +154,16 @@ def test_reasons_can_be_left_out() -> None:
 def test_the_footer_says_what_went_wrong() -> None:
     given = Ranking.of("q", ["a"])
     view = RankingView(
-        Ranking(given.query, given.hits, status="partial", notes=("2 answers were repaired",), usage=Usage(calls=2))
+        Ranking(
+            given.query,
+            given.hits,
+            status="partial",
+            notes=("2 answers were repaired",),
+            usage=Usage(calls=2, generated_tokens=9),
+        )
     )
     text = words(printed(view))
-    assert "status: partial ▸ 2 answers were repaired 1 hit · in the order given · 2 calls" in text
+    assert "status: partial ▸ 2 answers were repaired 1 hit · in the order given · 2 calls · 9 generated tokens" in text
     assert "not read" in text
 
 

@@ -3,7 +3,9 @@
 import time
 from collections.abc import Sequence
 
-from whyrank.encode.engine import Encoder
+import numpy as np
+
+from whyrank.encode.engine import Encoder, Vectors
 from whyrank.rankers.outcome import check_depth, in_order
 from whyrank.types import Progress, Ranking, Usage
 
@@ -25,26 +27,33 @@ class BiEncoder:
     def rerank_many(
         self, rankings: Sequence[Ranking], *, depth: int | None = None, progress: Progress | None = None
     ) -> list[Ranking]:
-        """Rerank each list; the first `depth` candidates are read, the rest keep their order below.
+        """Rerank each list; a document that several queries ask about is encoded once.
 
         Raises:
             BadInput: a depth below 1.
         """
         check_depth(depth)
-        total = sum(len(r.hits[:depth]) for r in rankings)
-        done = 0
-        result = []
-        for ranking in rankings:
-            started = time.perf_counter()
-            query = self._encoder.embed([ranking.query.text])[0]
-            read = ranking.hits[:depth]
-            scores: list[float] = []
-            for start in range(0, len(read), CHUNK):
-                texts = [h.document.full_text for h in read[start : start + CHUNK]]
-                scores += [float(row @ query) for row in self._encoder.embed(texts)]
-                done += len(texts)
-                if progress:
-                    progress(done, total)
-            usage = Usage(documents=len(read), seconds=time.perf_counter() - started)
-            result.append(in_order(ranking, scores, ranker=self.name, usage=usage))
-        return result
+        started = time.perf_counter()
+        texts = [[hit.document.full_text for hit in ranking.hits[:depth]] for ranking in rankings]
+        places = {text: i for i, text in enumerate(dict.fromkeys(text for list_ in texts for text in list_))}
+        documents = self._vectors(list(places), progress)
+        queries = self._encoder.embed([ranking.query.text for ranking in rankings])
+        seconds = (time.perf_counter() - started) / max(1, len(rankings))
+        return [
+            in_order(
+                ranking,
+                [float(documents[places[text]] @ query) for text in own],
+                ranker=self.name,
+                usage=Usage(documents=len(own), seconds=seconds),
+            )
+            for ranking, own, query in zip(rankings, texts, queries, strict=True)
+        ]
+
+    def _vectors(self, texts: Sequence[str], progress: Progress | None) -> Vectors:
+        vectors = np.zeros((len(texts), self._encoder.width), dtype=np.float32)
+        for start in range(0, len(texts), CHUNK):
+            chunk = texts[start : start + CHUNK]
+            vectors[start : start + len(chunk)] = self._encoder.embed(chunk)
+            if progress:
+                progress(start + len(chunk), len(texts))
+        return vectors

@@ -1,36 +1,31 @@
 """Why one document stands above another: their margin taken apart, and what would turn it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from math import fsum
-from typing import NamedTuple
+from typing import Literal
 
 from whyrank.errors import BadInput
-from whyrank.reason.phrases import (
-    MENTION_LIMIT,
-    SIDE_LIMIT,
-    asked,
-    is_in,
-    is_worth_naming,
-    listing,
-    number,
-    part_name,
-    quoted,
-    sentence,
-    stems,
-)
+from whyrank.reason import counterfactual as counterfactuals
+from whyrank.reason.phrases import SIDE_LIMIT, asked, is_in, is_worth_naming, listing, number, quoted, sentence, stems
+from whyrank.reason.sums import TOGETHER, Sum, by_source, by_subject
 from whyrank.types import Comparison, Counterfactual, Decomposition, Difference, Document, Query, Span, Term
 
-PARTS_SHOWN = 3
-WORDS_SHOWN = 2
-MISSING_SHOWN = 3
+SHOWN = 2
+"""Of each kind of thing that is named: sources, words, words that are missing, what speaks for the lower."""
+
 NOTABLE = 1 / 3
-"""A difference is mentioned beside the largest from this share of it."""
+"""A gain is mentioned beside the largest from this share of it."""
 
-NOTABLE_AGAINST = 0.1
-"""What speaks for the lower document is mentioned from this share of what speaks for the upper."""
+NOTABLE_WORD = 1 / 5
+"""The words are named where the first of them gains this share of the largest source, or more."""
 
-QUOTES_SHOWN = 3
+NOTABLE_AGAINST = 1 / 5
+"""What speaks for the lower document is mentioned from this share of all that speaks for the upper."""
+
+MOST = 1 / 2
+TOLERANCE = 1e-9
+"""What is smaller than this is rounding, and no reason."""
 
 
 def compare(
@@ -53,28 +48,20 @@ def compare(
 
     Returns:
         The margin (upper score less lower score) and its signed differences, largest first. They sum to the
-        margin as exactly as the terms sum to their scores.
+        margin as exactly as the terms sum to their scores. The counterfactual gets its text.
 
     Raises:
         BadInput: a decomposition is of another document, or the upper document scores less than the lower.
     """
-    for document, decomposition in ((upper, upper_decomposition), (lower, lower_decomposition)):
-        if decomposition.document_id != document.id:
-            raise BadInput(
-                f"query {query.id!r}: the decomposition is of document {decomposition.document_id!r}, the document "
-                f"is {document.id!r}; give the two that belong together"
-            )
-    margin = upper_decomposition.score - lower_decomposition.score
-    if margin < 0:
-        raise BadInput(
-            f"query {query.id!r}: document {upper.id!r} scores {upper_decomposition.score}, less than {lower.id!r} "
-            f"with {lower_decomposition.score}; give the higher document first"
-        )
+    margin = _margin(query, upper, lower, upper_decomposition, lower_decomposition)
     differences = differ(upper_decomposition.terms, lower_decomposition.terms)
+    if counterfactual is not None:
+        turning = counterfactuals.wording(upper, counterfactual, is_first_score_kept=is_first_score_kept(differences))
+        counterfactual = replace(counterfactual, text=turning)
     return Comparison(
         upper_id=upper.id,
         lower_id=lower.id,
-        text=wording(upper, lower, margin, differences, counterfactual),
+        text=wording(upper, lower, margin, differences),
         margin=margin,
         differences=differences,
         counterfactual=counterfactual,
@@ -101,49 +88,35 @@ def differ(upper: Sequence[Term], lower: Sequence[Term]) -> tuple[Difference, ..
     return tuple(sorted(differences, key=lambda d: -abs(d.value)))
 
 
-def wording(
-    upper: Document,
-    lower: Document,
-    margin: float,
-    differences: Sequence[Difference],
-    counterfactual: Counterfactual | None,
-) -> str:
+def wording(upper: Document, lower: Document, margin: float, differences: Sequence[Difference]) -> str:
     """The comparison in English: a pure function of what is saved with it, so that it can be checked."""
-    parts = sums_by_part(differences)
-    gains, losses = [p for p in parts if p.value > 0], [p for p in parts if p.value < 0]
-    said = [_lead(margin, _Sides(upper, lower), _notable(gains, NOTABLE * gains[0].value) if gains else [])]
-    said.append(_never_said(upper, lower, differences))
-    against = _notable(losses, NOTABLE_AGAINST * fsum(p.value for p in gains))
-    if against:
-        behind = [f"{_subject(p)} by {number(-p.value)}" for p in against]
-        said.append(sentence(f"the other is ahead on {listing(behind)}"))
-    if counterfactual is not None:
-        kept = any(d.part == "first stage" and d.upper != 0 for d in differences)
-        said.append(_what_if(upper, counterfactual, is_first_score_kept=kept))
+    sources, subjects = ([s for s in cut(differences) if abs(s.value) > TOLERANCE] for cut in (by_source, by_subject))
+    gains = [s for s in sources if s.value > 0]
+    said = [_lead(margin, _notable(gains, NOTABLE * gains[0].value) if gains else [], sources)]
+    said.append(_words(upper, lower, _named(subjects, gains)))
+    said.append(_other(_never_said(upper, lower, subjects), _against(sources, subjects)))
     return " ".join(filter(None, said))
 
 
-class PartSum(NamedTuple):
-    """What a part gives each side, over all query terms, and the differences that it is made of."""
-
-    part: str
-    upper: float
-    lower: float
-    members: tuple[Difference, ...]
-
-    @property
-    def value(self) -> float:
-        """Positive where it speaks for the upper document."""
-        return self.upper - self.lower
+def is_first_score_kept(differences: Sequence[Difference]) -> bool:
+    """Whether the upper document's score has a first stage in it, which a removal of sentences leaves as it was."""
+    return any(d.part == "first stage" and d.upper != 0 for d in differences)
 
 
-def sums_by_part(differences: Sequence[Difference]) -> list[PartSum]:
-    """The differences of each part taken together, largest first: words are many and small one by one."""
-    parts: dict[str, list[Difference]] = {}
-    for difference in differences:
-        parts.setdefault(difference.part, []).append(difference)
-    sums = [PartSum(p, fsum(d.upper for d in ds), fsum(d.lower for d in ds), tuple(ds)) for p, ds in parts.items()]
-    return sorted(sums, key=lambda p: -abs(p.value))
+def _margin(query: Query, upper: Document, lower: Document, above: Decomposition, below: Decomposition) -> float:
+    for document, decomposition in ((upper, above), (lower, below)):
+        if decomposition.document_id != document.id:
+            raise BadInput(
+                f"query {query.id!r}: the decomposition is of document {decomposition.document_id!r}, the document "
+                f"is {document.id!r}; give the two that belong together"
+            )
+    margin = above.score - below.score
+    if margin < 0:
+        raise BadInput(
+            f"query {query.id!r}: document {upper.id!r} scores {above.score}, less than {lower.id!r} "
+            f"with {below.score}; give the higher document first"
+        )
+    return margin
 
 
 def _grouped(terms: Sequence[Term]) -> dict[tuple[str, str | None], list[Term]]:
@@ -161,87 +134,97 @@ def _strongest(terms: Sequence[Term]) -> Span | None:
     return max(sums, key=lambda span: fsum(sums[span]), default=None)
 
 
-def _notable(parts: Sequence[PartSum], least: float) -> list[PartSum]:
-    return [p for p in parts if abs(p.value) >= least][:PARTS_SHOWN]
+def _notable(sums: Sequence[Sum], least: float) -> list[Sum]:
+    return [s for s in sums if abs(s.value) >= least][:SHOWN]
 
 
-def _subject(part: PartSum) -> str:
-    word = part.members[0].query_term
-    return part_name(part.part) if word is None or len(part.members) > 1 else asked(word)
-
-
-def _lead(margin: float, sides: "_Sides", gains: Sequence[PartSum]) -> str:
-    ahead = ", on ".join(f"{_subject(p)} {sides.of_part(p)}" for p in gains)
-    named = [sides.of_words(p) for p in gains if len(p.members) > 1]
-    words = [sentence(text) for text in named if text]
+def _lead(margin: float, gains: Sequence[Sum], sources: Sequence[Sum]) -> str:
+    """By how much, and on what. Shares of the margin are claimed only where they are shares of it."""
+    ahead = _ahead(gains)
     if margin == 0:
-        tie = "both score the same, and ties keep the order in which the documents were given"
-        if not gains:
-            return sentence(f"{tie}; no part of the score tells them apart")
-        return " ".join([sentence(tie), sentence(f"it is ahead on {ahead}"), *words])
-    return " ".join([sentence(f"it leads by {number(margin)}" + (f": on {ahead}" if ahead else "")), *words])
+        tie = sentence("both score the same, and ties keep the order in which the documents were given")
+        return f"{tie} It is ahead {ahead}." if gains else f"{tie[:-1]}; no part of the score tells them apart."
+    total = fsum(s.value for s in gains)
+    if not MOST * margin < total <= margin + TOLERANCE:
+        return sentence(f"leads by {number(margin)}" + (f": ahead {ahead}" if gains else ""))
+    if len(sources) == 1:
+        return sentence(f"leads by {number(margin)}, all of it on {gains[0].title}")
+    mostly = listing([f"{s.title} ({number(s.value)})" for s in gains])
+    return sentence(f"leads by {number(margin)}, mostly on {mostly}")
 
 
-@dataclass
-class _Sides:
-    """Writes what each side gets, "0.12 (“…”) against 0.03 (“…”)"; a sentence is quoted once."""
+def _named(subjects: Sequence[Sum], gains: Sequence[Sum]) -> list[Sum]:
+    """The words that speak most for the upper document, if they matter beside all that does.
 
-    upper: Document
-    lower: Document
-    quoted_already: set[tuple[str, Span]] = field(default_factory=set)
-
-    def of_part(self, part: PartSum) -> str:
-        if len(part.members) == 1:
-            return self._of(part.members[0])
-        return " against ".join(number(value) if value else "nothing" for value in (part.upper, part.lower))
-
-    def of_words(self, part: PartSum) -> str:
-        """The query terms that a part is most ahead on; "" for none."""
-        gains = [d for d in part.members if d.value > 0 and d.query_term]
-        named = [d for d in gains if is_worth_naming(d.query_term or "")] or gains
-        strong = [d for d in named if d.value >= NOTABLE * named[0].value][:WORDS_SHOWN]
-        said = [f"{asked(d.query_term or '')}{'' if n else ' brings'} {self._of(d)}" for n, d in enumerate(strong)]
-        return f"of {part_name(part.part)}, {listing(said)}" if said else ""
-
-    def _of(self, difference: Difference) -> str:
-        upper = self._side(difference.upper, self.upper, difference.upper_span)
-        return f"{upper} against {self._side(difference.lower, self.lower, difference.lower_span)}"
-
-    def _side(self, value: float, document: Document, span: Span | None) -> str:
-        if value == 0:
-            return "nothing"
-        if span is None or (document.id, span) in self.quoted_already:
-            return number(value)
-        self.quoted_already.add((document.id, span))
-        return f"{number(value)} ({quoted(document, span, SIDE_LIMIT)})"
+    Function words say nothing to a reader, but where they gain more than the first word, they are not passed over.
+    """
+    words = [s for s in subjects if s.kind == "word" and s.value > 0]
+    if not words or words[0].value < NOTABLE_WORD * max((s.value for s in gains), default=0.0):
+        return []
+    small = [s for s in subjects if s.kind == "words" and s.value > words[0].value]
+    return [words[0], *small] if small else _notable(words, NOTABLE * words[0].value)
 
 
-def _never_said(upper: Document, lower: Document, differences: Sequence[Difference]) -> str:
-    """Query words that speak for the upper, stand in the sentence that carries them, and nowhere in the lower."""
-    words = dict.fromkeys(
-        d.query_term
-        for d in differences
-        if d.value > 0 and d.query_term and d.upper_span and is_in(d.query_term, upper.quote(d.upper_span))
-    )
+def _words(upper: Document, lower: Document, named: Sequence[Sum]) -> str:
+    """The words, and the sentences that the strongest gets most from, one a side."""
+    if not named:
+        return ""
+    sides = [(_source(word, "upper"), _source(word, "lower")) for word in named]
+    ours, theirs = sides[0]
+    quotes = quoted(upper, ours, SIDE_LIMIT) if ours else ""
+    if quotes and theirs:
+        quotes += f" against {quoted(lower, theirs, SIDE_LIMIT)}"
+    met = _met_better(named)
+    if quotes and len(set(sides)) > 1:
+        return sentence(f"it meets {listing([f'{met[0]} ({quotes})', *met[1:]])}")
+    return sentence(f"it meets {listing(met)}" + (f": {quotes}" if quotes else ""))
+
+
+def _met_better(words: Sequence[Sum]) -> list[str]:
+    better = ["better ", *[""] * len(words)]
+    names = [asked(s.name) if s.kind == "word" else f"the {s.name}" for s in words]
+    return [f"{name} {b}by {number(abs(s.value))}" for name, s, b in zip(names, words, better, strict=False)]
+
+
+def _source(word: Sum, side: Literal["upper", "lower"]) -> Span | None:
+    """The sentence that gives this side most, in the part that gives it most for the word; None for no gain."""
+    given = {"upper": lambda d: (d.upper, d.upper_span), "lower": lambda d: (d.lower, d.lower_span)}[side]
+    value, span = max(map(given, word.members), key=lambda v: v[0])
+    return span if value > 0 else None
+
+
+def _never_said(upper: Document, lower: Document, subjects: Sequence[Sum]) -> list[str]:
+    """Query words that speak for the upper, stand in a sentence that carries them, and nowhere in the lower."""
     theirs = stems(lower.full_text)
-    missing = [asked(word) for word in words if is_worth_naming(word) and not stems(word) & theirs]
-    return sentence(f"the other never says {listing(missing[:MISSING_SHOWN], 'or')}") if missing else ""
+    words = [s for s in subjects if s.kind == "word" and s.value > 0 and is_worth_naming(s.name)]
+    return [
+        s.name
+        for s in words
+        if not stems(s.name) & theirs
+        and any(d.upper_span and is_in(s.name, upper.quote(d.upper_span)) for d in s.members)
+    ][:SHOWN]
 
 
-def _what_if(upper: Document, found: Counterfactual, *, is_first_score_kept: bool) -> str:
-    if found.status == "impossible":
-        return "No removal of its sentences would put it behind the other."
-    if found.status == "unknown":
-        return sentence(
-            f"whether removing sentences would put it behind the other was not found out ({found.rescored} tries)"
-        )
-    spans = found.removed[:QUOTES_SHOWN]
-    quotes = [quoted(upper, span, MENTION_LIMIT) for span in spans]
-    count, rest = len(found.removed), len(found.removed) - len(spans)
-    if rest:
-        quotes.append(f"{rest} more")
-    these = quotes[0] if count == 1 else f"these {count} sentences{'' if found.minimal else ' (fewer may do)'}"
-    kept = ", its first-stage score kept," if is_first_score_kept else ""
-    score = "" if found.score is None else f" score {number(found.score)} and"
-    listed = "" if count == 1 else f": {listing(quotes)}"
-    return sentence(f"without {these}{kept} it would{score} fall behind the other{listed}")
+def _against(sources: Sequence[Sum], subjects: Sequence[Sum]) -> list[Sum]:
+    """What speaks most for the lower: words one by one only where the words together do not."""
+    total = fsum(s.value for s in subjects if s.value > 0)
+    losses = [s._replace(name=TOGETHER) if s.kind == "words" else s for s in sources if s.value < 0]
+    if not any(s.kind == "words" for s in losses):
+        losses += [s for s in subjects if s.kind != "part" and s.value < 0]
+    return _notable(sorted(losses, key=lambda s: s.value), NOTABLE_AGAINST * total)
+
+
+def _other(missing: Sequence[str], against: Sequence[Sum]) -> str:
+    """What the lower document lacks and what it is ahead on."""
+    never = [f"never says {listing([asked(word) for word in missing], 'or')}"] if missing else []
+    others = [s for s in against if s.kind == "part" or s.name == TOGETHER]
+    words = [s for s in against if s not in others]
+    met = [f"meets {listing(_met_better(words))}"] if words else []
+    ahead = [f"is ahead {_ahead(others)}"] if others else []
+    better = listing(met + ahead)
+    said = ", but ".join(filter(None, [*never, better]))
+    return sentence(f"the other {said}") if said else ""
+
+
+def _ahead(sums: Sequence[Sum]) -> str:
+    return listing([f"on {s.title} by {number(abs(s.value))}" for s in sums])

@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from whyrank.errors import BadInput
-from whyrank.reason.phrases import place
+from whyrank.reason.phrases import number, place, quoted, sentence
 from whyrank.reason.removal import Answer, Removal, Search, smallest_removal
-from whyrank.types import Counterfactual, Decomposition, Hit, Query, Scorer
+from whyrank.types import Counterfactual, Decomposition, Document, Hit, Query, Scorer
 
 BUDGET = 300
 """Re-scorings a pair may cost: enough for every set of eight sentences."""
+
+REREAD_CHARS = 600_000
+"""Characters that the re-scorings of a pair may read, however few they are: ten to thirty seconds' worth."""
 
 
 class Pair(NamedTuple):
@@ -31,7 +34,8 @@ def counterfactuals(query: Query, pairs: Sequence[Pair], scorer: Scorer, budget:
         query: the query.
         pairs: hits with scores, the upper standing above the lower by (-score, original rank, id).
         scorer: the ranker that gave the scores.
-        budget: how many versions of its document each pair may cost; a search that runs out is "unknown".
+        budget: how many versions of its document each pair may cost, fewer where these would read more than
+            `REREAD_CHARS`; a search that runs out is "unknown".
 
     Raises:
         BadInput: a pair without scores or in the wrong order, or a budget below zero.
@@ -41,6 +45,25 @@ def counterfactuals(query: Query, pairs: Sequence[Pair], scorer: Scorer, budget:
     searches = [_search(query, pair, scorer, budget) for pair in pairs]
     answers = _drive(query, pairs, searches, scorer)
     return [_told(pair, answer) for pair, answer in zip(pairs, answers, strict=True)]
+
+
+def wording(upper: Document, found: Counterfactual, *, is_first_score_kept: bool) -> str:
+    """A counterfactual in English: a pure function of what is saved with it, so that it can be checked.
+
+    One sentence is quoted; several are counted, and stand in `found.quotes`.
+    """
+    if found.status == "impossible":
+        return "No removal of its sentences would put it behind the other."
+    if found.status == "unknown":
+        return sentence(
+            f"whether removing sentences would put it behind the other was not found out ({found.rescored} tries)"
+        )
+    count = len(found.removed)
+    fewer = "(no fewer will do)" if found.minimal else "(fewer may do)"
+    these = quoted(upper, found.removed[0]) if count == 1 else f"{count} of its sentences {fewer}"
+    kept = " (its first-stage score kept)" if is_first_score_kept else ""
+    score = "" if found.score is None else f" score {number(found.score)}{kept} and"
+    return sentence(f"without {these} it would{score} fall behind the other")
 
 
 def _search(query: Query, pair: Pair, scorer: Scorer, budget: int) -> Search:
@@ -64,7 +87,8 @@ def _search(query: Query, pair: Pair, scorer: Scorer, budget: int) -> Search:
     weights = [carried[span] for span in pair.decomposition.sentences]
     if not flips(scorer.floor(upper.first_score)):
         return _settled(Answer("impossible"))
-    return smallest_removal(weights, flips, budget)
+    read = len(upper.document.full_text) - upper.cut
+    return smallest_removal(weights, flips, min(budget, REREAD_CHARS // max(read, 1)))
 
 
 def _settled(answer: Answer) -> Search:
@@ -78,15 +102,15 @@ def _drive(query: Query, pairs: Sequence[Pair], searches: Sequence[Search], scor
     replies: dict[int, list[float] | None] = dict.fromkeys(range(len(pairs)))
     while replies:
         asked: dict[int, list[Removal]] = {}
-        for number, reply in replies.items():
+        for index, reply in replies.items():
             try:
-                asked[number] = next(searches[number]) if reply is None else searches[number].send(reply)
+                asked[index] = next(searches[index]) if reply is None else searches[index].send(reply)
             except StopIteration as end:
-                answers[number] = end.value
-        flat = [(number, removed) for number, removals in asked.items() for removed in removals]
-        scores = iter(_rescore(query, [(pairs[number], removed) for number, removed in flat], scorer))
-        replies = {number: [next(scores) for _ in removals] for number, removals in asked.items()}
-    return [answers[number] for number in range(len(pairs))]
+                answers[index] = end.value
+        flat = [(index, removed) for index, removals in asked.items() for removed in removals]
+        scores = iter(_rescore(query, [(pairs[index], removed) for index, removed in flat], scorer))
+        replies = {index: [next(scores) for _ in removals] for index, removals in asked.items()}
+    return [answers[index] for index in range(len(pairs))]
 
 
 def _rescore(query: Query, versions: Sequence[tuple[Pair, Removal]], scorer: Scorer) -> list[float]:

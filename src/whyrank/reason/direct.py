@@ -5,7 +5,7 @@ from math import fsum
 from typing import NamedTuple
 
 from whyrank.errors import BadInput
-from whyrank.reason.phrases import listing, meeting, number, part_name, place, quoted, sentence
+from whyrank.reason.phrases import listing, meeting, number, part_name, place, quoted, sentence, worth_naming
 from whyrank.types import Decomposition, Direct, Document, Evidence, Query, Span, Term
 
 NEARLY_ALL, MOST = 0.9, 0.5
@@ -63,7 +63,9 @@ def direct_reason(query: Query, document: Document, decomposition: Decomposition
             f"{document.id!r}; give the two that belong together"
         )
     strong = [c for c in carried(decomposition.terms) if c.contribution > 0][:max_evidence]
-    evidence = tuple(Evidence(document.quote(c.span), c.span, c.contribution, c.query_terms) for c in strong)
+    evidence = tuple(
+        Evidence(document.quote(c.span), c.span, c.contribution, worth_naming(c.query_terms)) for c in strong
+    )
     return Direct(
         document_id=document.id,
         text=wording(document, decomposition.terms),

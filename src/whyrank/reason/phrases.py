@@ -9,11 +9,8 @@ from whyrank.types import Document, Span
 QUOTE_LIMIT = 140
 """Characters of a sentence that a text shows; the whole sentence stands in the evidence."""
 
-SIDE_LIMIT = 90
+SIDE_LIMIT = 60
 """The same where sentences of two documents stand against each other."""
-
-MENTION_LIMIT = 60
-"""The same where a sentence is only mentioned."""
 
 WORDS_SHOWN = 4
 
@@ -86,8 +83,12 @@ def listing(items: Sequence[str], last: str = "and") -> str:
 
 
 def sentence(text: str) -> str:
-    """With a capital and a full stop; a text that opens with a quote keeps its first letter."""
-    return text[:1].upper() + text[1:] + "."
+    """With a capital and a full stop, unless it ends with a quote that has one.
+
+    >>> sentence("most of all “Rain falls.”"), sentence("against “Rain”")
+    ('Most of all “Rain falls.”', 'Against “Rain”.')
+    """
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".”", "!”", "?”")) else ".")
 
 
 def stems(text: str) -> frozenset[str]:
@@ -104,6 +105,16 @@ def is_in(word: str, text: str) -> bool:
 def is_worth_naming(word: str) -> bool:
     """Whether a word of the query is about its subject, as far as lists of words can tell."""
     return word.casefold() not in _UNSAID and bool(stems(word))
+
+
+def worth_naming(words: Iterable[str]) -> tuple[str, ...]:
+    """The words of the query that are about its subject, each once; all of them if none is.
+
+    >>> worth_naming(["why", "sky", "the", "sky"]), worth_naming(["who", "are"])
+    (('sky',), ('who', 'are'))
+    """
+    once = tuple(dict.fromkeys(words))
+    return tuple(filter(is_worth_naming, once)) or once
 
 
 def meeting(query_terms: Iterable[str], text: str, *, plural: bool = False) -> str:

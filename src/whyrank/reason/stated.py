@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from math import fsum, isfinite
 from typing import NamedTuple
 
-from whyrank.reason.comparison import sums_by_part
 from whyrank.reason.direct import carried, elsewhere
-from whyrank.reason.phrases import MENTION_LIMIT, QUOTE_LIMIT, SIDE_LIMIT, clipped
+from whyrank.reason.phrases import QUOTE_LIMIT, SIDE_LIMIT, clipped
+from whyrank.reason.sums import by_part, by_source, by_subject
 from whyrank.types import Comparison, Direct, Document, Query, Span
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
@@ -68,8 +68,10 @@ def direct_values(direct: Direct) -> list[float]:
 def comparison_values(comparison: Comparison) -> list[float]:
     """Every number that a comparison may state."""
     found = comparison.counterfactual
-    values = [v for d in comparison.differences for v in (d.upper, d.lower, d.value)]
-    values += [v for p in sums_by_part(comparison.differences) for v in (p.upper, p.lower, p.value)]
+    given = comparison.differences
+    values = [v for d in given for v in (d.upper, d.lower, d.value)]
+    sums = [*by_subject(given), *by_source(given), *by_part(given)]
+    values += [v for s in sums for v in (s.upper, s.lower, s.value)]
     values += [comparison.margin] if comparison.margin is not None else []
     return values + ([found.score] if found is not None and found.score is not None else [])
 
@@ -77,7 +79,7 @@ def comparison_values(comparison: Comparison) -> list[float]:
 def _without_quotes(text: str, quotable: Sequence[tuple[Document, Span]]) -> str:
     """The text less the sentences it may quote; they go first because they may hold quotation marks themselves."""
     whole = {document.quote(span) for document, span in quotable}
-    forms = {f"“{clipped(quote, limit)}”" for quote in whole for limit in (QUOTE_LIMIT, SIDE_LIMIT, MENTION_LIMIT)}
+    forms = {f"“{clipped(quote, limit)}”" for quote in whole for limit in (QUOTE_LIMIT, SIDE_LIMIT)}
     for form in sorted(forms, key=lambda f: (-len(f), f)):
         text = text.replace(form, "")
     return text

@@ -10,9 +10,10 @@ from math import isfinite
 
 from whyrank.errors import BadInput
 from whyrank.reason import comparison as comparisons
+from whyrank.reason import counterfactual as counterfactuals
 from whyrank.reason import direct as directs
 from whyrank.reason.checks import Check, Report, is_close, same_bits, total
-from whyrank.reason.phrases import place
+from whyrank.reason.phrases import place, worth_naming
 from whyrank.reason.recheck import recheck, unlike
 from whyrank.reason.stated import Verdict, comparison_values, direct_values, judge
 from whyrank.types import Comparison, Counterfactual, Direct, Document, Evidence, Hit, Ranking, Scorer, Span
@@ -116,8 +117,9 @@ def _evidence(subject: str, document: Document, direct: Direct, evidence: Eviden
         yield Check("evidence", subject, False, message)
         return
     yield _sums("evidence", subject, f"terms of evidence {number}", carried.contribution, "it", evidence.contribution)
-    ok = evidence.query_terms == carried.query_terms
-    message = f"evidence {number} meets {evidence.query_terms}, but its terms give {carried.query_terms}"
+    expected = worth_naming(carried.query_terms)
+    ok = evidence.query_terms == expected
+    message = f"evidence {number} meets {evidence.query_terms}, but its terms give {expected}"
     yield Check("evidence", subject, ok, "" if ok else message)
 
 
@@ -138,6 +140,7 @@ def _comparison(
         return
     if comparison.counterfactual is not None:
         yield from _counterfactual(subject, upper, lower, comparison.counterfactual)
+        yield _text(subject, _judge_turning(ranking, upper, lower, comparison, comparison.counterfactual))
     if comparison.margin is None and not comparison.differences:
         return
     yield from _margin(subject, upper, lower, comparison)
@@ -157,13 +160,24 @@ def _margin(subject: str, upper: Hit, lower: Hit, comparison: Comparison) -> Ite
 
 
 def _judge_comparison(ranking: Ranking, upper: Document, lower: Document, comparison: Comparison) -> Verdict:
+    expected = comparisons.wording(upper, lower, comparison.margin or 0.0, comparison.differences)
+    values, quotable = comparison_values(comparison), _quotable(upper, lower, comparison)
+    return judge(comparison.text, expected, values, quotable, ranking.query)
+
+
+def _judge_turning(ranking: Ranking, upper: Hit, lower: Hit, comparison: Comparison, found: Counterfactual) -> Verdict:
+    kept = comparisons.is_first_score_kept(comparison.differences)
+    expected = counterfactuals.wording(upper.document, found, is_first_score_kept=kept)
+    values = [v for v in (found.score, upper.score, lower.score) if v is not None]
+    quotable = _quotable(upper.document, lower.document, comparison)
+    return judge(found.text, expected, values, quotable, ranking.query)
+
+
+def _quotable(upper: Document, lower: Document, comparison: Comparison) -> list[tuple[Document, Span]]:
     removed = comparison.counterfactual.removed if comparison.counterfactual else ()
-    quotable = [(upper, span) for span in removed]
-    quotable += [(upper, d.upper_span) for d in comparison.differences if d.upper_span]
-    quotable += [(lower, d.lower_span) for d in comparison.differences if d.lower_span]
-    margin = comparison.margin or 0.0
-    expected = comparisons.wording(upper, lower, margin, comparison.differences, comparison.counterfactual)
-    return judge(comparison.text, expected, comparison_values(comparison), quotable, ranking.query)
+    ours = [*removed, *(d.upper_span for d in comparison.differences if d.upper_span)]
+    theirs = [d.lower_span for d in comparison.differences if d.lower_span]
+    return [*((upper, span) for span in ours), *((lower, span) for span in theirs)]
 
 
 def _counterfactual(subject: str, upper: Hit, lower: Hit, found: Counterfactual) -> Iterator[Check]:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
+from whyrank.reason import phrases
+from whyrank.reason.sums import Sum, by_subject
 from whyrank.types import Comparison, Counterfactual, Difference, Direct, Explanations, Hit, Term, Usage
 
 MINUS = "−"
@@ -49,9 +51,9 @@ class Reasons(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """The differences that are shown one by one, and the sum of those that are not."""
+    """The sums that are shown one by one, and what those that are not add up to."""
 
-    largest: tuple[Difference, ...]
+    largest: tuple[Sum, ...]
     others: int
     others_sum: float
 
@@ -111,15 +113,31 @@ def by_part(terms: Sequence[Term]) -> dict[str, float]:
 
 
 def largest(differences: Sequence[Difference], limit: int) -> Shown:
-    """The `limit` differences of the largest size; a single one left over is shown as well."""
-    ordered = sorted((d for d in differences if d.value), key=lambda d: -abs(d.value))
+    """The differences by word of the query, or part without words: the `limit` largest, or one more if it is the last.
+
+    The parts of one word are taken together, and so are the function words.
+    """
+    ordered = [s for s in by_subject(differences) if s.value]
     keep = len(ordered) if len(ordered) <= limit + 1 else limit
     rest = ordered[keep:]
-    return Shown(tuple(ordered[:keep]), len(rest), math.fsum(d.value for d in rest))
+    return Shown(tuple(ordered[:keep]), len(rest), math.fsum(s.value for s in rest))
+
+
+def unsaid_margin(comparison: Comparison) -> float | None:
+    """The margin, unless there is none or the text says it."""
+    margin = comparison.margin
+    is_said = margin is not None and f"leads by {phrases.number(margin)}" in comparison.text.lower()
+    return None if is_said else margin
+
+
+def struck(found: Counterfactual) -> tuple[str, ...]:
+    """The removed sentences to show beside a counterfactual's text: all, or none where it quotes the only one."""
+    is_quoted = len(found.quotes) == 1 and f"“{found.quotes[0]}”" in found.text
+    return () if is_quoted else found.quotes
 
 
 def turning(found: Counterfactual, lower_score: float | None) -> str:
-    """What would turn a comparison, with room for a name; the sentences to remove are quoted beside it."""
+    """What would turn a comparison that has no text of its own, with room for a name; the sentences stand beside it."""
     if found.status == "impossible":
         return f"Nothing turns it: whichever sentences are removed, it still stands above {NAME}."
     if found.status == "unknown":
@@ -142,10 +160,14 @@ def counted(count: int, noun: str) -> str:
 
 
 def usage(spent: Usage) -> tuple[str, ...]:
-    """What a result cost, in words; what it did not use is left out."""
+    """What a result cost, in words; what it did not use is left out.
+
+    Calls count where something was generated or paid for: nobody waits or pays for those to a model in this process.
+    """
+    is_called = spent.generated_tokens > 0 or spent.cost != 0
     counts = (
         (spent.documents, "document"),
-        (spent.calls, "call"),
+        (spent.calls if is_called else 0, "call"),
         (spent.prompt_tokens, "token"),
         (spent.generated_tokens, "generated token"),
     )

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from whyrank.reason.sums import Sum
 from whyrank.report import bars, figures
 from whyrank.report.figures import Scale
 from whyrank.report.passages import Mark, is_found, marks_in, pieces, windows
 from whyrank.report.visible import clipped, visible
-from whyrank.types import Comparison, Counterfactual, Difference, Direct, Document, Evidence, Hit
+from whyrank.types import Comparison, Counterfactual, Direct, Document, Evidence, Hit
 
 WHOLE_UP_TO = 900
 """Characters of a document that are shown without windows."""
@@ -192,12 +193,12 @@ def _differences(comparison: Comparison) -> str:
     if not comparison.differences:
         return ""
     shown = figures.largest(comparison.differences, DIFFERENCES_SHOWN)
-    largest = max((abs(d.value) for d in shown.largest), default=0.0) or 1.0
+    largest = max((abs(s.value) for s in shown.largest), default=0.0) or 1.0
     rows = "".join(
-        f'<tr><th scope="row">{_subject(d)}</th><td class="bar">{bars.diverging(d.value / largest)}</td>'
-        f'<td class="n">{figures.signed(d.value)}</td><td class="n side">{figures.number(d.upper)}</td>'
-        f'<td class="n side">{figures.number(d.lower)}</td></tr>'
-        for d in shown.largest
+        f'<tr><th scope="row">{_subject(s)}</th><td class="bar">{bars.diverging(s.value / largest)}</td>'
+        f'<td class="n">{figures.signed(s.value)}</td><td class="n side">{figures.number(s.upper)}</td>'
+        f'<td class="n side">{figures.number(s.lower)}</td></tr>'
+        for s in shown.largest
     )
     others = ""
     if shown.others:
@@ -206,9 +207,10 @@ def _differences(comparison: Comparison) -> str:
             f'<tfoot><tr><th scope="row">{count}</th><td></td><td class="n">{figures.signed(shown.others_sum)}</td>'
             '<td class="side"></td><td class="side"></td></tr></tfoot>'
         )
-    margin = "" if comparison.margin is None else f"Ahead by {figures.number(comparison.margin)}. "
+    margin = figures.unsaid_margin(comparison)
+    ahead = "" if margin is None else f"Ahead by {figures.number(margin)}. "
     return (
-        f'<table class="differences"><caption>{margin}Right of the line: for this document. '
+        f'<table class="differences"><caption>{ahead}Right of the line: for this document. '
         "Left: for the other.</caption>"
         '<thead><tr><th scope="col"><span class="sr">Query word or part</span></th>'
         '<td></td><th scope="col" class="n">difference</th>'
@@ -217,16 +219,15 @@ def _differences(comparison: Comparison) -> str:
     )
 
 
-def _subject(difference: Difference) -> str:
-    if difference.query_term is None:
-        return safe(difference.part)
-    return f"<b>{safe(difference.query_term)}</b> <span>{safe(difference.part)}</span>"
+def _subject(summed: Sum) -> str:
+    return f"<b>{safe(summed.name)}</b>" if summed.kind == "word" else safe(summed.name)
 
 
 def _turn(found: Counterfactual, lower_name: str, lower_score: float | None) -> str:
     called = f"<bdi>“{safe(lower_name)}”</bdi>"
-    sentence = figures.turning(found, lower_score).replace(figures.NAME, called)
+    own = figures.turning(found, lower_score).replace(figures.NAME, called)
+    said = f'<p dir="auto">{safe(found.text[:REASON_LIMIT])}</p>' if found.text else f"<p>{own}</p>"
     quotes = "".join(
-        f'<blockquote dir="auto"><del>{safe(clipped(quote, 400))}</del></blockquote>' for quote in found.quotes
+        f'<blockquote dir="auto"><del>{safe(clipped(quote, 400))}</del></blockquote>' for quote in figures.struck(found)
     )
-    return f'<div class="turn {"flips" if found.status == "flips" else ""}"><p>{sentence}</p>{quotes}</div>'
+    return f'<div class="turn {"flips" if found.status == "flips" else ""}">{said}{quotes}</div>'

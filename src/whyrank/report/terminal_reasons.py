@@ -31,10 +31,11 @@ def comparison_block(
 ) -> RenderableType:
     """Margin, reason, the largest signed differences as bars, and what would turn it."""
     place = "" if lower_rank is None else f"#{lower_rank} "
+    margin = figures.unsaid_margin(comparison)
     head = Text.assemble(
         (f"above {place}", MUTED),
         look.line(comparison.lower_id, style="bold"),
-        *([] if comparison.margin is None else [(" by ", MUTED), (figures.number(comparison.margin), "bold")]),
+        *([] if margin is None else [(" by ", MUTED), (figures.number(margin), "bold")]),
     )
     rows: list[RenderableType] = [head]
     if comparison.text:
@@ -75,18 +76,18 @@ def _quote(item: Evidence, document: Document, look: Look) -> Text:
 
 def _difference_table(differences: tuple[Difference, ...], look: Look) -> Table:
     shown = figures.largest(differences, DIFFERENCES_SHOWN)
-    line = max((abs(d.value) for d in shown.largest), default=0.0) or 1.0
+    line = max((abs(s.value) for s in shown.largest), default=0.0) or 1.0
     half = 6 if look.width >= ROOMY else 5
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(overflow="fold")
     grid.add_column(width=2 * half + 1, no_wrap=True, overflow="crop")
     grid.add_column(justify="right", no_wrap=True, overflow="crop")
     grid.add_column(no_wrap=True, overflow="crop")
-    for difference in shown.largest:
-        value = difference.value
-        sides = f"{figures.number(difference.upper)} : {figures.number(difference.lower)}"
+    for summed in shown.largest:
+        value = summed.value
+        sides = f"{figures.number(summed.upper)} : {figures.number(summed.lower)}"
         grid.add_row(
-            _label(difference, look),
+            look.line(summed.name, style="bold" if summed.kind == "word" else ""),
             look.diverging(value / line, half),
             look.text(figures.signed(value), style=FOR if value > 0 else AGAINST),
             look.text(sides if look.width >= ROOMY else "", style=MUTED),
@@ -97,18 +98,9 @@ def _difference_table(differences: tuple[Difference, ...], look: Look) -> Table:
     return grid
 
 
-def _label(difference: Difference, look: Look) -> Text:
-    if difference.query_term is None:
-        return look.line(difference.part)
-    part = look.line(f"  {difference.part}" if look.width >= ROOMY else "", style=MUTED)
-    return Text.assemble(look.line(difference.query_term, style="bold"), part)
-
-
 def _turning(found: Counterfactual, lower_id: str, lower_score: float | None, look: Look) -> list[Text]:
     sign = look.sign("↯ ", "~ ")
     style = "yellow" if found.status == "flips" else MUTED
-    rows = [
-        Text.assemble((sign, style), look.line(figures.turning(found, lower_score).replace(figures.NAME, lower_id)))
-    ]
-    rows.extend(Text.assemble("  ", look.quote(quote, QUOTE_LIMIT, style="strike")) for quote in found.quotes)
-    return rows
+    said = found.text or figures.turning(found, lower_score).replace(figures.NAME, lower_id)
+    quotes = [look.quote(quote, QUOTE_LIMIT, style="strike") for quote in figures.struck(found)]
+    return [Text.assemble((sign, style), look.line(said)), *(Text.assemble("  ", quote) for quote in quotes)]

@@ -1,0 +1,7 @@
+"""`python -m whyrank.cli` is the command `whyrank`."""
+
+import sys
+
+from whyrank.cli import main
+
+sys.exit(main())

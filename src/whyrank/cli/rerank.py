@@ -1,0 +1,130 @@
+"""`whyrank rerank`: documents into the order in which they answer a query."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+
+from whyrank.cli import options
+
+if TYPE_CHECKING:
+    from whyrank.cli.output import Target
+    from whyrank.cli.progress import Work
+    from whyrank.config import RerankSettings
+    from whyrank.types import Ranking
+
+EXAMPLES = (
+    'whyrank rerank "why is the sky blue?" documents.jsonl',
+    'cat lines.txt | whyrank rerank "why is the sky blue?" --top-k 5 --format jsonl',
+    "whyrank rerank --run bm25.trec --corpus corpus.jsonl --queries queries.jsonl -o reranked.trec",
+)
+QueryArgument: TypeAlias = Annotated[
+    str | None, typer.Argument(metavar="QUERY", help="What is asked. Not given with --run.", show_default=False)
+]
+RunOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--run",
+        metavar="FILE",
+        help="Candidates for many queries instead of QUERY and FILE: a TREC run (with --corpus and --queries), "
+        "rankings, RankLLM requests, or a folder with one run.",
+    ),
+]
+DepthOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--depth", "-d", metavar="N", min=1, help="Read the first N candidates; the rest stay below. By default 1000."
+    ),
+]
+ConfigOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--config", "-c", metavar="FILE|KEY=VALUE", help="Settings from a YAML file, and single ones; repeatable."
+    ),
+]
+
+
+def rerank(
+    query: QueryArgument = None,
+    files: options.FilesArgument = None,
+    run: RunOption = None,
+    corpus: options.CorpusOption = None,
+    queries: options.QueriesOption = None,
+    input_format: options.InputFormatOption = None,
+    format_: options.FormatOption = None,
+    output: options.OutputOption = None,
+    top_k: options.TopKOption = None,
+    depth: DepthOption = None,
+    explain: options.ExplainOption = None,
+    ranker: options.RankerOption = None,
+    threads: options.ThreadsOption = None,
+    config: ConfigOption = None,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Put documents into the order in which they answer a query, and say why.
+
+    First-stage scores count where the input has them: those of a run or of rankings, or a number under "score" in every
+    document. With --output, the settings as they were used are written beside the result.
+    """
+    from whyrank.cli import output as results
+    from whyrank.cli.progress import working
+    from whyrank.cli.ranking import Plan, how_many_reasons, reranked
+
+    flags = {"top_k": top_k, "depth": depth, "explain": explain, "ranker": ranker, "threads": threads}
+    settings = _settings(config or [], flags)
+    to = results.target(format_, output, settings.top_k, quiet=quiet)
+    how_many_reasons(explain, settings.ranker, fits=True)
+    with working(quiet=quiet) as work:
+        given = _given(query, files, run, (corpus, queries, input_format), work)
+        fits = to.format in {"table", "html"} or (to.format != "trec" and len(given) == 1)
+        asked = settings.explain if "explain" in settings.model_fields_set else None
+        reasons = how_many_reasons(asked, settings.ranker, fits=fits)
+        settings = settings.model_copy(update={"explain": reasons})
+        plan = Plan(settings.ranker, settings.depth, reasons, settings.threads, to.is_streamed)
+        written = results.write(reranked(given, plan, work), to, work, title=given[0].query.text)
+        _keep_settings(settings, to)
+    raise typer.Exit(results.concluded(written, to))
+
+
+def _settings(config: list[str], flags: dict[str, Any]) -> "RerankSettings":
+    """From a file, from key=value, and from flags, the last of which wins."""
+    from whyrank.config import RerankSettings, load
+    from whyrank.errors import BadInput
+
+    files = [item for item in config if "=" not in item]
+    if len(files) > 1:
+        raise BadInput(f"--config names {len(files)} files ({', '.join(files)}); give one, and key=value for the rest")
+    overrides = [item for item in config if "=" in item]
+    overrides += [f"{key}={json.dumps(value)}" for key, value in flags.items() if value is not None]
+    return load(RerankSettings, files[0] if files else None, overrides)
+
+
+def _given(
+    query: str | None,
+    files: list[str] | None,
+    run: str | None,
+    about: tuple[str | None, str | None, str | None],
+    work: "Work",
+) -> "list[Ranking]":
+    from whyrank.cli import sources
+    from whyrank.errors import BadInput
+
+    corpus, queries, input_format = about
+    if run is not None:
+        if query is not None:
+            raise BadInput(f"with --run the queries come with the candidates; leave {query!r} out")
+        return sources.run(run, corpus, queries, input_format, work)
+    if corpus is not None or queries is not None:
+        raise BadInput("--corpus and --queries belong to a run; give --run FILE")
+    if query is None:
+        raise BadInput("no query; give whyrank rerank QUERY FILE, or --run FILE")
+    return [sources.candidates(query, sources.given_files(files, query=query), input_format, work)]
+
+
+def _keep_settings(settings: "RerankSettings", to: "Target") -> None:
+    from pathlib import Path
+
+    from whyrank.config import dump_resolved
+
+    if to.path is not None and Path(to.path).is_file():  # nothing can stand beside a device
+        dump_resolved(settings, f"{to.path}.settings.yaml")

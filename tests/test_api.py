@@ -1,0 +1,86 @@
+"""What `import whyrank` offers: light to import, one line to use, the same order with reasons and without."""
+
+import subprocess
+import sys
+
+import pytest
+
+import whyrank
+from whyrank.errors import BadInput, DuplicateId, UnknownName
+
+TEXTS = ["Ultramarine was ground from lapis lazuli.", "Air scatters blue light, so the sky is blue.", "Bread is baked."]
+QUERY = "why is the sky blue?"
+
+
+def test_importing_loads_nothing_heavy() -> None:
+    heavy = ("torch", "onnxruntime", "numpy", "pydantic", "bm25s", "tokenizers", "rich", "typer", "yaml")
+    code = f"import sys, whyrank; print([m for m in {heavy!r} if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_everything_named_is_there() -> None:
+    assert all(getattr(whyrank, name) is not None for name in whyrank.__all__)
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = whyrank.nothing
+
+
+def test_one_line() -> None:
+    assert whyrank.rerank(QUERY, TEXTS).ids[0] == "2"
+
+
+def test_the_order_with_reasons_is_the_order_without() -> None:
+    plain, explained = whyrank.rerank(QUERY, TEXTS), whyrank.rerank(QUERY, TEXTS, explain=3)
+    assert [(h.document.id, h.score) for h in plain] == [(h.document.id, h.score) for h in explained]
+    assert plain.explanations is None
+    assert explained.explanations is not None
+    assert [d.document_id for d in explained.explanations.direct] == list(explained.ids)
+    assert [(c.upper_id, c.lower_id) for c in explained.explanations.comparisons] == [
+        (explained.ids[0], explained.ids[1]),
+        (explained.ids[1], explained.ids[2]),
+    ]
+    assert whyrank.explain(plain).direct == explained.explanations.direct
+
+
+def test_what_is_given_comes_back_untouched() -> None:
+    given = {"_id": 7, "text": "The sky is blue.", "title": "Sky", "tags": ["a"], "n": 1}
+    [hit] = whyrank.rerank(QUERY, [given])
+    assert hit.document == whyrank.Document("7", "The sky is blue.", "Sky", {"tags": ["a"], "n": 1})
+    assert given == {"_id": 7, "text": "The sky is blue.", "title": "Sky", "tags": ["a"], "n": 1}
+
+
+def test_top_k_says_how_many_it_left_out() -> None:
+    ranking = whyrank.rerank(QUERY, TEXTS, top_k=1)
+    assert len(ranking) == 1
+    assert ranking.left_out == 2
+
+
+def test_nothing_and_one() -> None:
+    assert whyrank.rerank(QUERY, []).ids == ()
+    nothing = whyrank.rerank(QUERY, [], explain=3).explanations
+    assert nothing is not None
+    assert (nothing.direct, nothing.comparisons) == ((), ())
+    assert whyrank.rerank(QUERY, ["only"], explain=1).ids == ("1",)
+
+
+def test_bad_input_is_named() -> None:
+    with pytest.raises(BadInput, match="the query is empty"):
+        whyrank.rerank(" ", TEXTS)
+    with pytest.raises(DuplicateId, match="'a' is given twice"):
+        whyrank.rerank(QUERY, [{"id": "a", "text": "x"}, {"id": "a", "text": "y"}])
+    with pytest.raises(BadInput, match="first-stage score is nan"):
+        whyrank.rerank(QUERY, TEXTS, scores=[1.0, float("nan"), None])
+    with pytest.raises(BadInput, match="2 first-stage scores for 3 documents"):
+        whyrank.rerank(QUERY, TEXTS, scores=[1.0, 2.0])
+    with pytest.raises(BadInput, match="document 1 is int"):
+        whyrank.rerank(QUERY, [3])  # type: ignore[list-item]
+    with pytest.raises(BadInput, match="no 'text'"):
+        whyrank.rerank(QUERY, [{"id": "a"}])
+    with pytest.raises(BadInput, match="top_k is 0"):
+        whyrank.rerank(QUERY, TEXTS, top_k=0)
+    with pytest.raises(BadInput, match="explain is -1"):
+        whyrank.rerank(QUERY, TEXTS, explain=-1)
+    with pytest.raises(UnknownName, match="did you mean evidence"):
+        whyrank.rerank(QUERY, TEXTS, ranker="evidense")
+    with pytest.raises(BadInput, match="gives no reasons"):
+        whyrank.rerank(QUERY, TEXTS, ranker="bi-encoder", explain=1)
