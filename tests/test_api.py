@@ -49,6 +49,11 @@ def test_what_is_given_comes_back_untouched() -> None:
     assert given == {"_id": 7, "text": "The sky is blue.", "title": "Sky", "tags": ["a"], "n": 1}
 
 
+def test_of_two_ids_the_first_counts_and_the_other_is_kept() -> None:
+    [hit] = whyrank.rerank(QUERY, [{"_id": "b", "id": "a", "text": "x"}])
+    assert hit.document == whyrank.Document("a", "x", metadata={"_id": "b"})
+
+
 def test_top_k_says_how_many_it_left_out() -> None:
     ranking = whyrank.rerank(QUERY, TEXTS, top_k=1)
     assert len(ranking) == 1
@@ -76,6 +81,13 @@ def test_bad_input_is_named() -> None:
         whyrank.rerank(QUERY, [3])  # type: ignore[list-item]
     with pytest.raises(BadInput, match="no 'text'"):
         whyrank.rerank(QUERY, [{"id": "a"}])
+    with pytest.raises(BadInput, match="the documents are one str"):
+        whyrank.rerank(QUERY, "one text")
+    with pytest.raises(BadInput, match="the documents are one dict"):
+        whyrank.rerank(QUERY, {"text": "x"})
+    for wrong in (None, True, 1.5, [1], ""):
+        with pytest.raises(BadInput, match="document 1: its id is"):
+            whyrank.rerank(QUERY, [{"id": wrong, "text": "x"}])
     with pytest.raises(BadInput, match="top_k is 0"):
         whyrank.rerank(QUERY, TEXTS, top_k=0)
     with pytest.raises(BadInput, match="explain is -1"):

@@ -7,6 +7,7 @@ hits, best first. Every stage takes rankings and gives rankings.
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from whyrank.errors import BadInput, DuplicateId
@@ -292,9 +293,12 @@ class Ranking:
             scores: first-stage scores, one a document; None where there is none.
 
         Raises:
-            BadInput: a document of another type, the wrong number of scores, a score that is no finite number.
+            BadInput: a single document in place of a list, a document of another type or without a usable id, the
+                wrong number of scores, a score that is no finite number.
             DuplicateId: two documents share an id.
         """
+        if isinstance(documents, str | Mapping | Document):
+            raise BadInput(f"the documents are one {type(documents).__name__}; give a list of them: [text, …]")
         docs = [_document(d, i) for i, d in enumerate(documents, 1)]
         _reject_duplicates(docs)
         if scores is None:
@@ -348,7 +352,9 @@ def _document(given: "str | Document | Mapping[str, Any]", number: int) -> Docum
         return Document(id=str(number), text=given)
     if isinstance(given, Mapping):
         rest = dict(given)
-        identifier = rest.pop("id", rest.pop("_id", number))
+        identifier = next((rest.pop(key) for key in ("id", "_id") if key in rest), number)
+        if isinstance(identifier, bool) or not isinstance(identifier, str | Integral) or identifier == "":
+            raise BadInput(f"document {number}: its id is {identifier!r}; give a string or a whole number, or no id")
         text, title = rest.pop("text", None), rest.pop("title", None)
         if not isinstance(text, str):
             raise BadInput(

@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 import pytest
-from ended import CORPUS, Lines, Run
 
 import whyrank.api
+from ended import CORPUS, Lines, Run
 from whyrank.errors import Corrupt
 
 

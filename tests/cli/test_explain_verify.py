@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ended import CORPUS, Lines, Run
 
+from ended import CORPUS, Lines, Run
 from whyrank.cli import main
 
 QUERY = "why does bread go stale"

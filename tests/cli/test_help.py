@@ -4,8 +4,8 @@ import subprocess
 import sys
 
 import pytest
-from ended import Run
 
+from ended import Run
 from whyrank.cli.app import COMMANDS
 
 HEAVY = ("numpy", "onnxruntime", "tokenizers", "bm25s", "safetensors", "yaml", "whyrank.rankers", "whyrank.formats")

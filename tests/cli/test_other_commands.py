@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from ended import CORPUS, Lines, Run
 
+from ended import CORPUS, Lines, Run
 from whyrank.errors import Corrupt
 from whyrank.rankers import RANKERS
 from whyrank.rankers.algorithms import ALGORITHMS

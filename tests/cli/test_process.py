@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from ended import CORPUS
 
 import whyrank
+from ended import CORPUS
 
 WHYRANK = (sys.executable, "-m", "whyrank.cli")
 HOSTILE = {"id": "a\x1b[31m", "title": "t\x1b]0;title\x07", "text": "stale \x1b[2J bread \x9b31m \u202e"}
@@ -72,6 +72,16 @@ def test_escapes_in_documents_never_reach_a_terminal(tmp_path: Path, name: str) 
     assert code == 0
     assert [c for c in seen if not c.isprintable() and c != "\n"] == []
     assert "a" in seen
+
+
+@pytest.mark.parametrize("name", ["jsonl", "csv"])
+def test_escapes_never_reach_a_terminal_that_converts(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "d.jsonl"
+    file.write_text(json.dumps(HOSTILE))
+    code, seen = on_a_terminal(["convert", str(file), "-", "--to", name, "-q"])
+    assert code == 0
+    assert [c for c in seen if not c.isprintable() and c != "\n"] == []
+    assert "stale" in seen
 
 
 @pytest.mark.parametrize("name", ["jsonl", "table", "html"])

@@ -6,8 +6,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from ended import CORPUS, Lines, Run
 
+from ended import CORPUS, Lines, Run
 from whyrank.formats import read_rankings
 
 QUERY = "why does bread go stale"
@@ -51,6 +51,9 @@ def test_scores_of_documents_are_first_stage_scores_and_that_is_said(run: Run, l
     [ranking] = ended.rankings
     assert {hit["id"]: hit["first_score"] for hit in ranking["hits"]} == {"a": 9.5, "b": 1.0}
     assert "first-stage scores are the documents' own 'score'" in ended.err
+    some = lines("s.jsonl", [{**CATS[0], "score": 40}, CATS[1]])
+    [ranking] = run("rerank", "cats", some, "-f", "jsonl").rankings
+    assert {hit["first_score"] for hit in ranking["hits"]} == {None}
     grades = lines("e.jsonl", [{**CATS[0], "score": "A+"}, CATS[1]])
     [ranking] = run("rerank", "cats", grades).rankings
     assert {hit["first_score"] for hit in ranking["hits"]} == {None}

@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from ended import CORPUS, Run
 
+from ended import CORPUS, Run
 from whyrank.cli import main
 
 

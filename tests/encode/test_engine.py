@@ -154,3 +154,19 @@ def test_a_broken_manifest_is_named(copy: Path) -> None:
     manifest.unlink()
     with pytest.raises(MissingFile, match=r"manifest\.json: no such file"):
         Encoder(copy)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_of_a_server_that_has_encoded_can_encode() -> None:
+    code = (
+        "import os, signal; from whyrank.encode.engine import Encoder\n"
+        "encoder = Encoder(threads=2); texts = ['a', 'b c', 'd e f']; before = encoder.embed(texts).tobytes()\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    signal.alarm(60)\n"
+        "    os._exit(encoder.embed(texts).tobytes() != before)\n"
+        "print(os.waitpid(child, 0)[1])"
+    )
+    environment = os.environ | {"TOKENIZERS_PARALLELISM": "false"}
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert out.stdout == "0\n"

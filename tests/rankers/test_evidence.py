@@ -1,7 +1,11 @@
 """The default ranker: exact sums, the same bits in any company, nothing lost, defined in every odd case."""
 
 import math
+import os
 import random
+import subprocess
+import sys
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -9,7 +13,14 @@ import pytest
 from whyrank.errors import BadInput
 from whyrank.rankers import RANKERS, load
 from whyrank.rankers.bi_encoder import BiEncoder
-from whyrank.rankers.evidence import MAX_DOCUMENT_CHARS, MAX_QUERY_CHARS, EvidenceRanker
+from whyrank.rankers.evidence import (
+    CHUNK,
+    CHUNK_CHARS,
+    MAX_DOCUMENT_CHARS,
+    MAX_QUERY_CHARS,
+    EvidenceRanker,
+    _chunks,
+)
 from whyrank.types import Document, Query, Ranking, Reranker, Scorer, Span
 
 QUERY = Query("q", "Why is the sky blue?")
@@ -155,3 +166,48 @@ def test_a_document_read_for_two_queries_is_computed_once(ranker: EvidenceRanker
     )
     assert first.usage.cached_tokens == 0
     assert second.usage.cached_tokens == second.usage.prompt_tokens > 0
+
+
+def test_the_threads_of_blas_never_move_a_bit() -> None:
+    """A query this long made BLAS split the product of query and document by its number of threads."""
+    code = (
+        "from whyrank.rankers.evidence import EvidenceRanker; from whyrank.types import Document, Query\n"
+        "text = ' '.join(f'{w} {i}' for i in range(90) for w in ('warm', 'rain'))\n"
+        "scores = EvidenceRanker(threads=1).score(Query('q', text[:400]), [Document('d', text)], [None])\n"
+        "print(scores[0].hex())"
+    )
+    seen = set()
+    for threads in ("1", "2", "4"):
+        environment = os.environ | {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+        seen.add(out.stdout)
+    assert len(seen) == 1
+
+
+def test_every_letter_of_a_korean_query_asks(ranker: EvidenceRanker) -> None:
+    # The body writes a syllable as two or three letters, all of which stand at the syllable's place.
+    [asked] = ranker._read_queries([Query("q", "하늘 색?")])
+    assert asked is not None
+    assert asked.words == ("하늘",) * 5 + ("색",) * 3
+
+
+def test_no_documents_are_no_scores_whatever_the_query(ranker: EvidenceRanker) -> None:
+    assert ranker.score(Query("q", "?!"), [], []) == []
+    with pytest.raises(BadInput, match="has no word"):
+        ranker.score(Query("q", "?!"), DOCUMENTS[:1], [None])
+
+
+def test_long_documents_are_read_a_few_at_a_time() -> None:
+    keys: list[tuple[str, str | None]] = [("x" * n, None) for n in (10, 10**5, 1, 10**7, 10**5, 5)]
+    assert [key for chunk in _chunks(keys) for key in chunk] == keys
+    assert MAX_DOCUMENT_CHARS == 10**5  # what lies beyond is not read, and does not count
+    assert CHUNK_CHARS == 250_000
+    assert [len(chunk) for chunk in _chunks(keys)] == [4, 2]
+    assert [len(chunk) for chunk in _chunks([("", str(i)) for i in range(CHUNK + 1)])] == [CHUNK, 1]
+
+
+def test_a_score_that_is_no_number_ranks_nothing(ranker: EvidenceRanker) -> None:
+    given = Ranking.of(QUERY, DOCUMENTS[:2])
+    hits = tuple(replace(hit, first_score=math.nan) for hit in given)
+    with pytest.raises(BadInput, match=r"scores document 'scatter' nan \(first-stage score nan\)"):
+        ranker.rerank(replace(given, hits=hits))

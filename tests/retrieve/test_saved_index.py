@@ -179,6 +179,17 @@ def test_another_format_is_refused(folder: Path) -> None:
         BM25.load(folder)
 
 
+def test_a_manifest_cannot_point_out_of_its_folder(folder: Path, tmp_path: Path) -> None:
+    from whyrank.retrieve import index_folder
+
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["sha256"]
+    manifest["files"]["../stolen"] = {"bytes": 0, "sha256": "0"}
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "sha256": index_folder._checksum(manifest)}))
+    with pytest.raises(Corrupt, match=r"names '\.\./stolen', which is no file of an index"):
+        BM25.load(folder)
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_missing_file_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()

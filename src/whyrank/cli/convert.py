@@ -1,10 +1,13 @@
 """`whyrank convert`: from one format into another."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from whyrank.cli import options
+
+if TYPE_CHECKING:
+    from whyrank.cli.progress import Work
 
 BY_SUFFIX = {".csv": "csv", ".trec": "run", ".run": "run", ".qrels": "qrels", ".tsv": "qrels", ".json": "rankllm"}
 
@@ -49,7 +52,7 @@ def convert(
         work.phase("converting")
         given = (input_format, corpus, queries, query, run, split)
         if target == "-":
-            _to_stdout(source, form, given)
+            _to_stdout(source, form, given, work)
             return
         count = _convert(source, target, form, given)
     if not quiet:
@@ -73,12 +76,11 @@ def _convert(source: str, target: str, form: str, given: tuple[str | None, ...])
     )
 
 
-def _to_stdout(source: str, form: str, given: tuple[str | None, ...]) -> None:
-    import shutil
-    import sys
+def _to_stdout(source: str, form: str, given: tuple[str | None, ...], work: "Work") -> None:
     import tempfile
     from pathlib import Path
 
+    from whyrank.cli.output import print_lines
     from whyrank.errors import BadInput
 
     if form == "folder":
@@ -86,8 +88,8 @@ def _to_stdout(source: str, form: str, given: tuple[str | None, ...]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "converted"
         _convert(source, str(whole), form, given)
-        with whole.open("rb") as stream:
-            shutil.copyfileobj(stream, sys.stdout.buffer)
+        with whole.open(encoding="utf-8", newline="\n") as lines:
+            print_lines((line.removesuffix("\n") for line in lines), work)
 
 
 def _by_name(source: str, target: str, input_format: str | None) -> str:

@@ -16,7 +16,6 @@ EXAMPLES = (
     "whyrank doctor",
     "whyrank doctor --json",
 )
-EXTRAS = {"fast": ("numba",), "hf": ("torch", "transformers", "peft", "accelerate")}
 ENOUGH_MB = 100
 """Free disk below this is worth a word: an index or a result may not fit."""
 
@@ -40,7 +39,7 @@ def doctor(is_json: options.JsonOption = False, quiet: options.QuietOption = Fal
 
     with working(quiet=quiet) as work:
         work.phase("checking")
-        findings = [*_versions(), *_extras(), *_machine(), *_model(), *_same_bits()]
+        findings = [*_versions(), *_machine(), *_model(), *_same_bits()]
     is_fine = all(finding.ok is not False for finding in findings)
     if is_json:
         import json
@@ -68,22 +67,6 @@ def _versions() -> Iterator[Finding]:
             yield Finding(name, True, version(name))
         except PackageNotFoundError:
             yield Finding(name, False, "not installed; reinstall whyrank")
-
-
-def _extras() -> Iterator[Finding]:
-    from importlib.metadata import PackageNotFoundError, version
-
-    for extra, names in EXTRAS.items():
-        found = {}
-        for name in names:
-            try:
-                found[name] = version(name)
-            except PackageNotFoundError:
-                continue
-        missing = [name for name in names if name not in found]
-        installed = ", ".join(f"{name} {number}" for name, number in found.items())
-        hint = f"pip install 'whyrank[{extra}]' brings {', '.join(missing)}" if missing else ""
-        yield Finding(f"extra {extra}", None, "; ".join(filter(None, [installed, hint])))
 
 
 def _machine() -> Iterator[Finding]:

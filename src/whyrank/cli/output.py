@@ -83,7 +83,7 @@ def write(
                     console.print()
                 show(ranking, console, to.top_k)
     else:
-        _print(_lines(noted(), to, title), work)
+        print_lines(_lines(noted(), to, title), work)
     return seen
 
 
@@ -160,7 +160,7 @@ def _page(rankings: Iterable[Ranking], to: Target) -> Iterator[str]:
         yield from page.getvalue().splitlines()
 
 
-def _print(lines: Iterable[str], work: Work) -> None:
+def print_lines(lines: Iterable[str], work: Work) -> None:
     """Lines on standard output as UTF-8, whatever the locale; on a terminal what could act on it is escaped."""
     is_seen = sys.stdout.isatty()
     for line in lines:

@@ -75,10 +75,8 @@ def candidates(query: str, files: Sequence[str], input_format: str | None, work:
     if not documents:
         raise BadInput(f"{', '.join(files)}: no documents; give at least one")
     for key in SCORE_KEYS:
-        if any(key in document.metadata for document in documents):
-            scores = _own_scores(documents, key)
-            if scores is None:
-                continue
+        scores = _own_scores(documents, key)
+        if scores is not None:
             note = f"first-stage scores are the documents' own {key!r}"
             return replace(Ranking.of(query, documents, scores), notes=(note,))
     return Ranking.of(query, documents)
@@ -115,15 +113,17 @@ def search_query(text: str) -> Query:
 
 
 def _own_scores(documents: Sequence[Document], key: str) -> list[float | None] | None:
-    """The numbers under `key`; None where it holds anything else somewhere, and so means something else."""
+    """The numbers under `key`; None unless every document has one: what only some have is no first stage's score."""
     scores: list[float | None] = []
     for document in documents:
         value = document.metadata.get(key)
+        if value is None or isinstance(value, bool):
+            return None
         try:
-            number = None if value is None or isinstance(value, bool) else float(value)
+            number = float(value)
         except (TypeError, ValueError):
             return None
-        if number is not None and not math.isfinite(number):
+        if not math.isfinite(number):
             raise BadInput(
                 f"document {document.id!r}: its {key!r} is {value!r}; a first-stage score is a finite number, or absent"
             )

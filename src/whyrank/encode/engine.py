@@ -12,7 +12,6 @@ On two cores this is also the fastest layout we know: no padding, small batches 
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -79,10 +78,14 @@ class Encoder:
         self._batch_tokens = batch_tokens
         self._session = _session(folder, manifest)
         self._cutter = Cutter(_tokenizer(folder, manifest), window=window, overlap=min(OVERLAP, window // 4))
+        self._owned_pool: tuple[int, ThreadPoolExecutor] | None = None
 
-    @cached_property
+    @property
     def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self.threads, thread_name_prefix="whyrank-encode")
+        """The threads of this process: a fork copies the pool without its threads, and would wait for them forever."""
+        if self._owned_pool is None or self._owned_pool[0] != os.getpid():
+            self._owned_pool = os.getpid(), ThreadPoolExecutor(self.threads, thread_name_prefix="whyrank-encode")
+        return self._owned_pool[1]
 
     def passages(self, texts: Sequence[str]) -> list[list[Passage]]:
         """The passages of each text, in order; every text has at least one."""
@@ -134,10 +137,11 @@ class Encoder:
         if self.threads == 1:
             yield from map(self._forward, batches)
             return
+        pool = self._pool
         waiting: set[Future[tuple[list[int], Vectors]]] = set()
         try:
             for batch in batches:
-                waiting.add(self._pool.submit(self._forward, batch))
+                waiting.add(pool.submit(self._forward, batch))
                 if len(waiting) > 2 * self.threads:
                     done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                     yield from (future.result() for future in done)
@@ -165,6 +169,8 @@ def _session(folder: Path, manifest: dict[str, Any]) -> onnxruntime.InferenceSes
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # The graph is fused where that helps; higher levels would fuse the norms again, which costs a tenth.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     values = [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in numbers.values()]
     options.add_external_initializers(list(numbers), values)
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -17,7 +17,7 @@ import math
 import time
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -35,7 +35,7 @@ Found: TypeAlias = dict[tuple[int, Key], tuple[Match | None, Sheet]]  # by query
 
 MAX_DOCUMENT_CHARS = 100_000
 MAX_QUERY_CHARS = 20_000
-CHUNK = 512  # documents held at once
+CHUNK, CHUNK_CHARS = 512, 250_000  # documents held at once, and characters: some seconds between two reports
 FITTED = Path(__file__).with_name("evidence.toml")
 
 
@@ -122,7 +122,13 @@ class EvidenceRanker:
     def decompose(
         self, query: Query, documents: Sequence[Document], first_scores: Sequence[float | None]
     ) -> list[Decomposition]:
-        """The scores, taken apart: one term per query word and sentence, and one for each other part."""
+        """The scores, taken apart: one term per query word and sentence, and one for each other part.
+
+        Raises:
+            BadInput: the query has no word, or is over the limit of characters.
+        """
+        if not documents:
+            return []
         [asked] = self._read_queries([query])
         if asked is None:
             raise BadInput(f"query {query.id!r} has no word; there is nothing to score")
@@ -187,9 +193,8 @@ class EvidenceRanker:
             wanted.setdefault(_key(document), (document, {}))[1][q] = None
         found: Found = {}
         usage = [Usage() for _ in asked]
-        keys = list(wanted)
-        for start in range(0, len(keys), CHUNK):
-            chunk = keys[start : start + CHUNK]
+        done = 0
+        for chunk in _chunks(wanted):
             jobs = self._jobs([(wanted[key][0], tuple(wanted[key][1])) for key in chunk])
             for key, job in zip(chunk, jobs, strict=True):
                 _account(usage, job)
@@ -197,8 +202,9 @@ class EvidenceRanker:
             for place, q, one in self._compare(asked, jobs):
                 earlier, sheet = found[q, chunk[place]]
                 found[q, chunk[place]] = (one if earlier is None else earlier.merge(one), sheet)
+            done += len(chunk)
             if progress:
-                progress(start + len(chunk), len(keys))
+                progress(done, len(wanted))
         return found, usage
 
     def _jobs(self, documents: Sequence[tuple[Document, tuple[int, ...]]]) -> list[_Job]:
@@ -254,6 +260,21 @@ class EvidenceRanker:
             scores.append(math.fsum(t.value for t in self._terms(asked, found, sheet, hit.first_score)))
             cuts.append(sheet.cut)
         return in_order(ranking, scores, ranker=self.name, usage=usage, cuts=cuts)
+
+
+def _chunks(keys: Iterable[Key]) -> Iterator[list[Key]]:
+    """Documents that are read together: few enough to hold, and to say soon how far the work is."""
+    chunk: list[Key] = []
+    characters = 0
+    for key in keys:
+        size = min(len(key[0]), MAX_DOCUMENT_CHARS)
+        if chunk and (len(chunk) == CHUNK or characters + size > CHUNK_CHARS):
+            yield chunk
+            chunk, characters = [], 0
+        chunk.append(key)
+        characters += size
+    if chunk:
+        yield chunk
 
 
 def _key(document: Document) -> Key:

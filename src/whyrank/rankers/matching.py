@@ -115,7 +115,8 @@ def match(asked: Asked, sheet: Sheet, passage: Passage, vectors_TW: Vectors) -> 
     if not passage.offsets:
         return None
     places = sentence_places(sheet, passage)
-    cosines_TQ = rows_at_length_one(vectors_TW[1:-1]) @ asked.tokens.T
+    # Not by @: BLAS splits a product by its number of threads, and rounds differently where it splits.
+    cosines_TQ = np.einsum("tw,qw->tq", rows_at_length_one(vectors_TW[1:-1]), asked.tokens)
     best_Q = cosines_TQ.argmax(axis=0)
     where_S = np.flatnonzero(np.diff(places, prepend=-1))
     cosines_SQ = np.maximum.reduceat(cosines_TQ, where_S, axis=0)
@@ -149,8 +150,9 @@ def read_query(text: str, passages: Sequence[Passage], vectors: Sequence[Vectors
     owner: list[int] = []
     seen = -1
     for passage, vectors_TW in zip(passages, vectors, strict=True):
+        before = seen  # within a passage several pieces may start alike: the letters of one Korean syllable
         for place, (start, end) in enumerate(passage.offsets):
-            if start <= seen or not any(c.isalnum() for c in text[start:end]):
+            if start <= before or not any(c.isalnum() for c in text[start:end]):
                 continue
             seen = start
             if passage.ids[place + 1] in continues and words:

@@ -1,5 +1,6 @@
 """From scores to a ranking: the tie law, the unread tail, the notes. Written once for every pointwise ranker."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -28,8 +29,17 @@ def in_order(
         ranker: name and fingerprint of what scored.
         usage: what it cost.
         cuts: characters at the end of each read candidate that were not read; empty where all were.
+
+    Raises:
+        BadInput: a score is no finite number, and so has no place in an order.
     """
     read, unread = ranking.hits[: len(scores)], ranking.hits[len(scores) :]
+    for hit, score in zip(read, scores, strict=True):
+        if not math.isfinite(score):
+            raise BadInput(
+                f"query {ranking.query.id!r}: {ranker} scores document {hit.document.id!r} {score} (first-stage score "
+                f"{hit.first_score}); scores are finite numbers"
+            )
     hits = [replace(h, score=s, cut=c) for h, s, c in zip(read, scores, cuts or [0] * len(read), strict=True)]
     hits.sort(key=lambda hit: hit.standing(hit.score or 0.0))
     notes = list(ranking.notes)

@@ -69,7 +69,8 @@ def read_manifest(folder: Path, kind: str, version: int, files: Sequence[str]) -
 
     Raises:
         MissingFile: there is no such folder.
-        Corrupt: no manifest, a damaged one, another kind or format, a file that is absent or of the wrong length.
+        Corrupt: no manifest, a damaged one, another kind or format, a file that is absent, strange or of the wrong
+            length.
     """
     if not folder.exists():
         raise MissingFile(f"{folder}: no such index; build one with whyrank index")
@@ -88,6 +89,8 @@ def read_manifest(folder: Path, kind: str, version: int, files: Sequence[str]) -
             f"{path}: is a {manifest['kind']} of format {manifest['format']}; "
             f"this version of whyrank reads a {kind} of format {version}; {REBUILD}"
         )
+    if strange := sorted(set(manifest["files"]) - set(files)):
+        raise Corrupt(f"{path}: names {strange[0]!r}, which is no file of an index; {REBUILD}")
     for name in files:
         _check_length(folder / name, manifest["files"].get(name))
     return dict(manifest)
