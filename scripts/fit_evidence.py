@@ -94,7 +94,7 @@ def candidates(split: Split, limit: int) -> tuple[list[Ranking], dict[str, dict[
 
 def table(name: str, split: Split, limit: int, ranker: EvidenceRanker) -> Table:
     """Similarities of a split, from the cache if it holds them."""
-    path = CACHE / f"{name.replace(' ', '-')}-{limit}-{ranker.name.rpartition('@')[2]}.npz"
+    path = CACHE / f"{name.replace(' ', '-')}-{limit}-{ranker.body}.npz"
     if path.exists():
         return Table(*(np.load(path)[field] for field in Table._fields))
     rankings, qrels = candidates(split, limit)

@@ -46,13 +46,12 @@ def test_the_settings_of_rerank() -> None:
         "top_k": None,
         "explain": 0,
         "threads": None,
-        "language": "en",
     }
     with pytest.raises(ValidationError):
         settings.depth = 3
 
 
-@pytest.mark.parametrize("setting", ["depth=0", "top_k=0", "explain=-1", "threads=0", "language=''", "depth=many"])
+@pytest.mark.parametrize("setting", ["depth=0", "top_k=0", "explain=-1", "threads=0", "depth=many"])
 def test_values_out_of_range_are_named(setting: str) -> None:
     key, _, value = setting.partition("=")
     with pytest.raises(BadInput, match=rf"^overrides: '{key}' is '?{value or ''}"):
@@ -130,10 +129,10 @@ def test_overrides_that_are_wrong(tmp_path: Path, override: str, message: str) -
         config.load(Job, written(tmp_path, "rate: 1"), [override])
 
 
-def test_a_language_called_no() -> None:
-    with pytest.raises(BadInput, match=r"'language' is False: .*quote them"):
-        config.load(RerankSettings, overrides=["language=no"])
-    assert config.load(RerankSettings, overrides=["language='no'"]).language == "no"
+def test_a_name_called_no() -> None:
+    with pytest.raises(BadInput, match=r"'ranker' is False: .*quote them"):
+        config.load(RerankSettings, overrides=["ranker=no"])
+    assert config.load(RerankSettings, overrides=["ranker='no'"]).ranker == "no"
 
 
 def test_secrets_are_names_and_are_read_when_needed(monkeypatch: pytest.MonkeyPatch) -> None:

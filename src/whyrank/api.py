@@ -1,6 +1,6 @@
 """The public functions: rerank, explain, load."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -32,7 +32,7 @@ def rerank(
     query: str | Query,
     documents: Iterable[str | Document | Mapping[str, Any]],
     *,
-    scores: list[float | None] | None = None,
+    scores: Sequence[float | None] | None = None,
     ranker: str | Reranker = "evidence",
     depth: int | None = DEPTH,
     top_k: int | None = None,

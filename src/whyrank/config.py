@@ -62,7 +62,6 @@ class RerankSettings(Settings):
         top_k: how many are returned; all if None.
         explain: for how many of the best documents reasons are given.
         threads: processor threads; as many as there are if None.
-        language: of stop words and stemming, as an ISO 639-1 code.
     """
 
     ranker: str = "evidence"
@@ -70,7 +69,6 @@ class RerankSettings(Settings):
     top_k: Count | None = None
     explain: Annotated[int, Field(ge=0)] = 0
     threads: Count | None = None
-    language: Annotated[str, Field(min_length=1)] = "en"
 
 
 def load(model: type[S], path: str | Path | None = None, overrides: Sequence[str] = ()) -> S:

@@ -117,7 +117,7 @@ class Hit:
         document: the document itself.
         score: the ranker's score, or None where the ranker did not read the document (see `Ranking.notes`).
         first_score: the first stage's score, or None where there was none.
-        first_rank: 1-based place in the list as it was given.
+        first_rank: 1-based place in the list as it was given to the ranker that made this ranking.
         cut: characters at the end of the document that were not read; 0 for nearly all.
     """
 

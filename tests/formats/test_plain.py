@@ -29,7 +29,7 @@ def test_there_and_back() -> None:
 
 
 def test_defaults_fill_in_and_whole_numbers_are_floats() -> None:
-    assert restore(Outer, {"name": "x", "more": 1}, "outer") == Outer("x")
+    assert restore(Outer, {"name": "x"}, "outer") == Outer("x")
     weight = restore(Inner, {"kind": "a", "weight": 2}, "inner").weight
     assert repr(weight) == "2.0"
 
@@ -38,6 +38,7 @@ def test_defaults_fill_in_and_whole_numbers_are_floats() -> None:
     ("record", "message"),
     [
         ({}, "outer has no 'name'; the keys are none"),
+        ({"name": "x", "more": 1}, "outer has the unknown key 'more'"),
         ({"name": 5}, "outer.name is int; give str"),
         ({"name": "x", "inner": {}}, "outer.inner is dict; give list"),
         ({"name": "x", "inner": [{"kind": "c"}]}, r"outer.inner\[0\].kind is 'c'; give one of 'a', 'b'"),

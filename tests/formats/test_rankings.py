@@ -228,3 +228,11 @@ def test_a_table_for_people() -> None:
         "query_id,query,rank,id,score,first_rank,first_score,title,text",
         'q,"a, b",1,d,0.5,2,,T,"say ""x""\n"',
     ]
+
+
+@pytest.mark.parametrize(("where", "key"), [("scores", "scor0"), ("hits", "scroe")])
+def test_a_misspelt_key_is_no_absent_one(where: str, key: str) -> None:
+    record = json.loads(formats.to_json(Ranking.of("q", ["a"])))
+    (record if where == "scores" else record["hits"][0])[key] = 1.0
+    with pytest.raises(BadInput, match=f"unknown key '{key}'"):
+        formats.from_json(json.dumps(record))

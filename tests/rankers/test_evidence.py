@@ -10,6 +10,8 @@ from itertools import pairwise
 
 import pytest
 
+from whyrank import reason
+from whyrank.encode.engine import Encoder
 from whyrank.errors import BadInput
 from whyrank.rankers import RANKERS, load
 from whyrank.rankers.bi_encoder import BiEncoder
@@ -21,7 +23,8 @@ from whyrank.rankers.evidence import (
     EvidenceRanker,
     _chunks,
 )
-from whyrank.types import Document, Query, Ranking, Reranker, Scorer, Span
+from whyrank.rankers.outcome import in_order
+from whyrank.types import Document, Query, Ranking, Reranker, Scorer, Span, Usage
 
 QUERY = Query("q", "Why is the sky blue?")
 DOCUMENTS = (
@@ -165,7 +168,8 @@ def test_a_document_read_for_two_queries_is_computed_once(ranker: EvidenceRanker
         [Ranking.of(QUERY, DOCUMENTS[:2]), Ranking.of(Query("r", "sea"), DOCUMENTS[1:2])]
     )
     assert first.usage.cached_tokens == 0
-    assert second.usage.cached_tokens == second.usage.prompt_tokens > 0
+    sea = second.usage.cached_tokens
+    assert 0 < sea < second.usage.prompt_tokens < first.usage.prompt_tokens
 
 
 def test_the_threads_of_blas_never_move_a_bit() -> None:
@@ -211,3 +215,17 @@ def test_a_score_that_is_no_number_ranks_nothing(ranker: EvidenceRanker) -> None
     hits = tuple(replace(hit, first_score=math.nan) for hit in given)
     with pytest.raises(BadInput, match=r"scores document 'scatter' nan \(first-stage score nan\)"):
         ranker.rerank(replace(given, hits=hits))
+
+
+def test_a_second_stage_keeps_the_first_ones_order_where_it_ties() -> None:
+    first = in_order(Ranking.of(QUERY, ["a", "b", "c"]), [1.0, 2.0, 3.0], ranker="one", usage=Usage())
+    second = in_order(first, [0.0, 0.0, 0.0], ranker="two", usage=Usage())
+    assert second.ids == first.ids == ("3", "2", "1")
+    assert [h.first_rank for h in second] == [1, 2, 3]
+    assert reason.verify(second).ok
+    assert reason.verify(in_order(first, [0.0], ranker="two", usage=Usage())).ok
+
+
+def test_the_name_changes_with_whatever_changes_a_score() -> None:
+    assert EvidenceRanker(Encoder(window=64)).name != EvidenceRanker().name
+    assert EvidenceRanker(Encoder(threads=1)).name == EvidenceRanker(Encoder(threads=2, batch_tokens=99)).name

@@ -9,6 +9,7 @@ from bag_scorer import BagScorer, ranked
 
 from whyrank.reason import explain, verify
 from whyrank.reason.checks import Report
+from whyrank.reason.verification import OTHER_WORDING
 from whyrank.types import (
     Comparison,
     Counterfactual,
@@ -479,7 +480,10 @@ def test_a_text_in_other_words_is_held_to_its_numbers_and_quotes() -> None:
     )(SAVED)
     report = verify(replace(other, query=replace(SAVED.query, text="heat cold air 1.0")))
     assert report.ok, str(report)
-    assert [c.message for c in report.notes] == ["not in this version's wording: only numbers and quotes were checked"]
+    assert [c.message for c in report.notes] == [OTHER_WORDING]
+    certified = direct(lambda d: replace(d, text="This document is certified to be true."))(SAVED)
+    assert verify(certified).ok
+    assert_caught(verify(certified, SCORER), "text", "not in the words that whyrank writes")
 
 
 def test_a_comparison_in_other_words_is_held_to_its_numbers() -> None:
@@ -500,7 +504,8 @@ def test_reasons_without_numbers_are_held_to_their_quotes() -> None:
     )
     report = verify(replace(RANKING, explanations=reasons), SCORER)
     assert report.ok, str(report)
-    assert [c.message for c in report.notes] == ["evidence 2 is marked as not found in the document"]
+    without = "a reason without numbers: only quotes count"
+    assert [c.message for c in report.notes] == ["evidence 2 is marked as not found in the document", without, without]
     wrong = replace(reasons, direct=(Direct("c", "", (replace(good, quote="Snow is hot."),)),))
     assert_caught(verify(replace(RANKING, explanations=wrong)), "quote", "evidence 1 says 'Snow is hot.'")
 

@@ -6,7 +6,7 @@ Exit codes:
     2    bad usage or input, or a result that could not be written
     3    a partial result: the status of some ranking is not "ok"
     70   a defect of whyrank itself
-    130  interrupted (Ctrl-C); what was finished is kept
+    130  interrupted (Ctrl-C); lines already printed are whole, an --output file is untouched
     141  the reader of the output closed the pipe
 """
 

@@ -12,6 +12,7 @@ On two cores this is also the fastest layout we know: no padding, small batches 
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -72,7 +73,7 @@ class Encoder:
         if batch_tokens < 1:
             raise BadInput(f"batch_tokens is {batch_tokens}; accepted: 1 or more")
         self.name: str = manifest["name"]
-        self.fingerprint: str = manifest["files"]["weights.safetensors"]["sha256"][:12]
+        self.fingerprint = _fingerprint(manifest, window)
         self.width: int = manifest["width"]
         self.threads = threads or sensible_threads()
         self._batch_tokens = batch_tokens
@@ -174,6 +175,12 @@ def _session(folder: Path, manifest: dict[str, Any]) -> onnxruntime.InferenceSes
     values = [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in numbers.values()]
     options.add_external_initializers(list(numbers), values)
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def _fingerprint(manifest: dict[str, Any], window: int) -> str:
+    """Twelve hexadecimal digits that change with whatever fixes the vectors: the files, the window, the overlap."""
+    files = sorted((name, file["sha256"]) for name, file in manifest["files"].items())
+    return sha256(repr((files, window, OVERLAP)).encode()).hexdigest()[:12]
 
 
 def _tokenizer(folder: Path, manifest: dict[str, Any]) -> Tokenizer:

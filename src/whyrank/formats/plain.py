@@ -71,6 +71,9 @@ def _restore(kind: Any, value: Any, where: str) -> Any:
 
 def _restore_fields(kind: Any, value: dict[str, Any], where: str) -> Any:
     given = {}
+    strange = sorted(set(value) - set(_schema(kind)))
+    if strange:
+        raise Wrong(f"{where} has the unknown key {strange[0]!r}", f"its keys are {', '.join(_schema(kind))}")
     for name, (hint, is_required) in _schema(kind).items():
         if name in value:
             given[name] = _restore(hint, value[name], f"{where}.{name}")

@@ -23,6 +23,9 @@ from whyrank.formats.problems import Complain, Wrong, parsed
 from whyrank.types import Document, Explanations, Hit, Query, Ranking, Status, Usage
 
 VERSION = 1
+DOCUMENT_KEYS = frozenset({"id", "title", "text", "metadata"})
+HIT_KEYS = DOCUMENT_KEYS | {"rank", "score", "first_score", "first_rank", "cut"}
+RECORD_KEYS = frozenset({"whyrank", "query", "hits", "ranker", "status", "notes", "usage", "explanations", "left_out"})
 
 
 def scan_rankings(source: Source, complain: Complain) -> Iterator[tuple[int, Ranking]]:
@@ -133,6 +136,7 @@ def _stored(record: dict[str, Any]) -> Ranking:
             f"version {record['whyrank']!r} of the rankings format",
             f"this whyrank reads {VERSION}; install a newer one",
         )
+    _refuse_unknown(record, RECORD_KEYS, "the ranking")
     hits = record.get("hits")
     if not isinstance(hits, list):
         raise Wrong(f"'hits' is {type(hits).__name__}", "give a list")
@@ -150,9 +154,20 @@ def _stored(record: dict[str, Any]) -> Ranking:
     return ranking
 
 
+def _refuse_unknown(record: dict[str, Any], known: frozenset[str], where: str) -> None:
+    """A misspelt key would otherwise turn what it holds into what is absent."""
+    strange = sorted(set(record) - known)
+    if strange:
+        raise Wrong(f"{where} has the unknown key {strange[0]!r}", f"its keys are {', '.join(sorted(known))}")
+
+
 def _hit(record: Any, where: str) -> Hit:
+    document = record
+    if isinstance(record, dict):
+        _refuse_unknown(record, HIT_KEYS, where)
+        document = {key: value for key, value in record.items() if key in DOCUMENT_KEYS}
     return Hit(
-        document=restore(Document, record, where),
+        document=restore(Document, document, where),
         score=restore(float | None, record.get("score"), f"{where}.score"),  # type: ignore[arg-type]
         first_score=restore(float | None, record.get("first_score"), f"{where}.first_score"),  # type: ignore[arg-type]
         first_rank=restore(int, record.get("first_rank", 0), f"{where}.first_rank"),

@@ -37,6 +37,7 @@ class BiEncoder:
         texts = [[hit.document.full_text for hit in ranking.hits[:depth]] for ranking in rankings]
         places = {text: i for i, text in enumerate(dict.fromkeys(text for list_ in texts for text in list_))}
         documents = self._vectors(list(places), progress)
+        tokens = dict(zip(places, self._tokens(list(places)), strict=True))
         queries = self._encoder.embed([ranking.query.text for ranking in rankings])
         seconds = (time.perf_counter() - started) / max(1, len(rankings))
         return [
@@ -44,10 +45,13 @@ class BiEncoder:
                 ranking,
                 [float(documents[places[text]] @ query) for text in own],
                 ranker=self.name,
-                usage=Usage(documents=len(own), seconds=seconds),
+                usage=Usage(documents=len(own), prompt_tokens=sum(tokens[text] for text in own), seconds=seconds),
             )
             for ranking, own, query in zip(rankings, texts, queries, strict=True)
         ]
+
+    def _tokens(self, texts: Sequence[str]) -> list[int]:
+        return [sum(len(p.ids) for p in passages) for passages in self._encoder.passages(texts)]
 
     def _vectors(self, texts: Sequence[str], progress: Progress | None) -> Vectors:
         vectors = np.zeros((len(texts), self._encoder.width), dtype=np.float32)

@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -81,10 +82,13 @@ class EvidenceRanker:
 
     def __init__(self, encoder: Encoder | None = None, *, threads: int | None = None) -> None:
         self._encoder = encoder or Encoder(threads=threads)
-        fitted = tomllib.loads(FITTED.read_text(encoding="utf-8"))
+        text = FITTED.read_text(encoding="utf-8")
+        fitted = tomllib.loads(text)
         self._with = Weights(**fitted["with_first_stage"])
         self._without = Weights(**fitted["without_first_stage"])
-        self.name = f"evidence-{fitted['version']}/{self._encoder.name}@{self._encoder.fingerprint}"
+        self.body = self._encoder.fingerprint
+        made_of = f"{text}{self._encoder.fingerprint}{MAX_DOCUMENT_CHARS}"
+        self.name = f"evidence-{fitted['version']}/{self._encoder.name}@{sha256(made_of.encode()).hexdigest()[:12]}"
 
     def rerank_many(
         self, rankings: Sequence[Ranking], *, depth: int | None = None, progress: Progress | None = None
@@ -192,7 +196,7 @@ class EvidenceRanker:
         for q, document in pairs:
             wanted.setdefault(_key(document), (document, {}))[1][q] = None
         found: Found = {}
-        usage = [Usage() for _ in asked]
+        usage = [Usage(prompt_tokens=query.read) if query else Usage() for query in asked]
         done = 0
         for chunk in _chunks(wanted):
             jobs = self._jobs([(wanted[key][0], tuple(wanted[key][1])) for key in chunk])

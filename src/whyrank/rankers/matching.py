@@ -28,11 +28,13 @@ class Asked:
         vector: unit vector [W] of the whole query.
         tokens: unit vectors [Q, W] of the tokens that belong to words; punctuation asks for nothing.
         words: the word that each of the Q tokens belongs to, lower-cased.
+        read: tokens read for it, markers and overlaps included.
     """
 
     vector: Vectors
     tokens: Vectors
     words: tuple[str, ...]
+    read: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,4 +165,4 @@ def read_query(text: str, passages: Sequence[Passage], vectors: Sequence[Vectors
             owner.append(len(words) - 1)
     tokens = rows_at_length_one(np.stack(rows)) if rows else np.zeros((0, len(whole)), dtype=np.float32)
     names = [text[a:b].lower() for a, b in words]
-    return Asked(whole, tokens, tuple(names[i] for i in owner))
+    return Asked(whole, tokens, tuple(names[i] for i in owner), sum(len(p.ids) for p in passages))

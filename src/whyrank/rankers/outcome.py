@@ -21,7 +21,7 @@ def check_depth(depth: int | None) -> None:
 def in_order(
     ranking: Ranking, scores: Sequence[float], *, ranker: str, usage: Usage, cuts: Sequence[int] = ()
 ) -> Ranking:
-    """The ranking that scores make: best first, ties by original rank, then id.
+    """The ranking that scores make: best first, ties by place in the list as it was given to this ranker, then id.
 
     Args:
         ranking: candidates as they were given; the first ``len(scores)`` were read.
@@ -40,7 +40,8 @@ def in_order(
                 f"query {ranking.query.id!r}: {ranker} scores document {hit.document.id!r} {score} (first-stage score "
                 f"{hit.first_score}); scores are finite numbers"
             )
-    hits = [replace(h, score=s, cut=c) for h, s, c in zip(read, scores, cuts or [0] * len(read), strict=True)]
+    places = enumerate(zip(read, scores, cuts or [0] * len(read), strict=True), 1)
+    hits = [replace(h, score=s, cut=c, first_rank=place) for place, (h, s, c) in places]
     hits.sort(key=lambda hit: hit.standing(hit.score or 0.0))
     notes = list(ranking.notes)
     if unread:
@@ -52,7 +53,7 @@ def in_order(
         notes.append(f"read only in part: {named}{more}")
     return replace(
         ranking,
-        hits=(*hits, *(replace(h, score=None) for h in unread)),
+        hits=(*hits, *(replace(h, score=None, first_rank=i) for i, h in enumerate(unread, len(read) + 1))),
         ranker=ranker,
         notes=tuple(notes),
         usage=usage,

@@ -27,7 +27,7 @@ _UNSAID = frozenset(
         *("about", "am", "any", "been", "can", "could", "did", "do", "does", "from", "get", "gets", "had", "has"),
         *("have", "he", "how", "i", "its", "me", "much", "my", "our", "over", "should", "so", "some", "than", "too"),
         *("up", "us", "very", "we", "were", "what", "when", "where", "which", "who", "whom", "whose", "why", "would"),
-        *("you", "your"),
+        *("you", "your", "go", "goes", "make", "makes"),
     }
 )
 """Words that say little about a query's subject, beside the stop words: a reason that names them reads badly."""
