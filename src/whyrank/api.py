@@ -7,10 +7,7 @@ from typing import Any
 
 from whyrank import rankers
 from whyrank.errors import BadInput
-from whyrank.types import Document, Explanations, Query, Ranking, Reranker, Scorer
-
-DEPTH = 1_000
-"""Candidates read per query unless the caller says otherwise."""
+from whyrank.types import DEPTH, Document, Explanations, Query, Ranking, Reranker, Scorer
 
 
 @lru_cache(maxsize=4)

@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 
 from whyrank.errors import BadInput
 from whyrank.formats.files import read_bytes, replacing
+from whyrank.types import DEPTH
 
 S = TypeVar("S", bound="Settings")
 Count = Annotated[int, Field(ge=1)]
@@ -65,7 +66,7 @@ class RerankSettings(Settings):
     """
 
     ranker: str = "evidence"
-    depth: Count = 1000
+    depth: Count = DEPTH
     top_k: Count | None = None
     explain: Annotated[int, Field(ge=0)] = 0
     threads: Count | None = None

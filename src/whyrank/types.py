@@ -14,6 +14,9 @@ from whyrank.errors import BadInput, DuplicateId
 
 Field: TypeAlias = Literal["text", "title"]
 Status: TypeAlias = Literal["ok", "repaired", "refused", "truncated", "error", "partial"]
+DEPTH = 1_000
+"""Candidates that are read per query unless the caller says otherwise."""
+
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with (done, total) while long work runs."""
 

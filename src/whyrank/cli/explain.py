@@ -70,12 +70,13 @@ def _ranked(file: str, query: str | None, ranker: str, threads: int | None, work
     from whyrank import formats
     from whyrank.cli import sources
     from whyrank.cli.ranking import Plan, how_many_reasons, reranked
+    from whyrank.types import DEPTH
 
     if query is None:
         return formats.read_rankings(sources.given_file(file), format="rankings", progress=work.phase("reading"))
     how_many_reasons(1, ranker, fits=True)
     given = sources.candidates(query, [file], None, work)
-    return list(reranked([given], Plan(ranker, 1_000, 0, threads), work))
+    return list(reranked([given], Plan(ranker, DEPTH, 0, threads), work))
 
 
 def _chosen(rankings: "Sequence[Ranking]", query_id: str | None, pair: tuple[str, str] | None) -> "Sequence[Ranking]":
