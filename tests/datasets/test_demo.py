@@ -28,7 +28,7 @@ def demo() -> Demo:
 def test_there_is_enough_of_it_and_no_id_twice(demo: Demo) -> None:
     assert len(demo.documents) >= 38
     assert len({d.id for d in demo.documents}) == len(demo.documents)
-    assert [q.id for q in demo.queries] == ["bread", "heat-pump", "python", "cookies", "cats", "eggs"]
+    assert [q.id for q in demo.queries] == ["cookies", "bread", "heat-pump", "python", "cats", "eggs"]
 
 
 def test_every_judgement_is_of_something_that_exists(demo: Demo) -> None:
