@@ -7,6 +7,7 @@ from typing import Any
 
 from whyrank import rankers
 from whyrank.errors import BadInput
+from whyrank.rankers.outcome import likely
 from whyrank.types import DEPTH, Document, Explanations, Query, Ranking, Reranker, Scorer
 
 
@@ -33,6 +34,7 @@ def rerank(
     ranker: str | Reranker = "evidence",
     depth: int | None = DEPTH,
     top_k: int | None = None,
+    min_probability: float | None = None,
     explain: int = 0,
 ) -> Ranking:
     """Put documents into the order in which they answer a query.
@@ -45,10 +47,11 @@ def rerank(
         ranker: a name for `load`, or a loaded ranker.
         depth: candidates that are read; the rest keep their order below. None reads all.
         top_k: how many hits to return; None returns all.
+        min_probability: leave out what is less likely to be relevant than this, by the ranker's calibration.
         explain: for how many of the best hits to give reasons. The order is the same with and without.
 
     Returns:
-        A permutation of the documents (its best `top_k`), best first.
+        A permutation of the documents, best first (without those that `top_k` and `min_probability` leave out).
 
     Raises:
         BadInput: an empty query, a document that is none, scores that do not fit, numbers out of range.
@@ -64,6 +67,8 @@ def rerank(
         raise BadInput("the query is empty; give at least one word")
     model = load(ranker) if isinstance(ranker, str) else ranker
     [ranking] = model.rerank_many([given], depth=depth)
+    if min_probability is not None:
+        ranking = likely(ranking, model, min_probability)
     if top_k is not None:
         ranking = ranking.top(top_k)
     return replace(ranking, explanations=_explain(ranking, model, explain)) if explain else ranking

@@ -61,6 +61,8 @@ class RerankSettings(Settings):
         ranker: name of the ranker.
         depth: how many candidates of each query are read; the others keep their order below.
         top_k: how many are returned; all if None.
+        min_probability: what is less likely to be relevant, by the ranker's calibration, is left out.
+        calibration: a file that an experiment fitted, in place of the one that comes with the ranker.
         explain: for how many of the best documents reasons are given.
         threads: processor threads; as many as there are if None.
     """
@@ -68,6 +70,8 @@ class RerankSettings(Settings):
     ranker: str = "evidence"
     depth: Count = DEPTH
     top_k: Count | None = None
+    min_probability: Annotated[float, Field(ge=0, le=1)] | None = None
+    calibration: str | None = None
     explain: Annotated[int, Field(ge=0)] = 0
     threads: Count | None = None
 

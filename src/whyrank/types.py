@@ -23,6 +23,9 @@ Progress: TypeAlias = Callable[[int, int], None]
 Qrels: TypeAlias = Mapping[str, Mapping[str, float]]
 """Judgements: query id → document id → grade."""
 
+Run: TypeAlias = Mapping[str, Mapping[str, float]]
+"""A run: query id → document id → score, documents in the order in which they were given (best first)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -421,4 +424,13 @@ class Scorer(Protocol):
 
     def floor(self, first_score: float | None) -> float:
         """No document with this first-stage score can score less: a bound that prunes searches."""
+        ...
+
+
+@runtime_checkable
+class Calibrated(Protocol):
+    """What turns scores into probabilities, so that they can be thresholded: a ranker, or a calibration of one."""
+
+    def probability(self, score: float, first_score: float | None = None) -> float:
+        """How likely a document with this score is relevant; never falls as the score rises."""
         ...

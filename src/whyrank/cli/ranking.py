@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from whyrank.cli.progress import Work
 from whyrank.errors import BadInput, unknown
+from whyrank.rankers.calibration import Calibration
+from whyrank.rankers.outcome import likely
 from whyrank.types import Ranking, Reranker, Scorer
 
 EXPLAINED = 3
@@ -23,6 +25,8 @@ class Plan(NamedTuple):
         depth: candidates read per query.
         explain: for how many of the best hits reasons are given.
         threads: threads to compute with.
+        min_probability: what is less likely to be relevant is left out; nothing is if None.
+        calibration: a file to take probabilities from, in place of the ranker's own.
         is_streamed: whether results are wanted as soon as they are there.
     """
 
@@ -30,6 +34,8 @@ class Plan(NamedTuple):
     depth: int | None
     explain: int
     threads: int | None = None
+    min_probability: float | None = None
+    calibration: str | None = None
     is_streamed: bool = False
 
 
@@ -76,6 +82,7 @@ def load_ranker(name: str, threads: int | None, work: Work) -> Reranker:
 def reranked(given: Sequence[Ranking], plan: Plan, work: Work) -> Iterator[Ranking]:
     """Each list reranked, with its reasons."""
     ranker = load_ranker(plan.ranker, plan.threads, work)
+    calibrated = Calibration.load(plan.calibration).of(ranker.name) if plan.calibration else ranker
     batches = list(_batches(given, plan.depth)) if plan.is_streamed else [list(given)]
     done = 0
     for batch in batches:
@@ -83,6 +90,8 @@ def reranked(given: Sequence[Ranking], plan: Plan, work: Work) -> Iterator[Ranki
         ranked = ranker.rerank_many(batch, depth=plan.depth, progress=work.phase(f"reranking{where}"))
         explained = work.phase(f"finding reasons{where}") if plan.explain else None
         for number, ranking in enumerate(ranked, 1):
+            if plan.min_probability is not None:
+                ranking = likely(ranking, calibrated, plan.min_probability)
             yield with_reasons(ranking, ranker, plan.explain)
             if explained:
                 explained(number, len(ranked))

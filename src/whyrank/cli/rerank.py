@@ -39,7 +39,11 @@ DepthOption: TypeAlias = Annotated[
 ConfigOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        "--config", "-c", metavar="FILE|KEY=VALUE", help="Settings from a YAML file, and single ones; repeatable."
+        "--config",
+        "-c",
+        metavar="FILE|KEY=VALUE",
+        help="Settings from a YAML file, and single ones, such as min_probability=0.5, which leaves out what is less "
+        "likely to be relevant; repeatable.",
     ),
 ]
 
@@ -80,7 +84,15 @@ def rerank(
         asked = settings.explain if "explain" in settings.model_fields_set else None
         reasons = how_many_reasons(asked, settings.ranker, fits=fits)
         settings = settings.model_copy(update={"explain": reasons})
-        plan = Plan(settings.ranker, settings.depth, reasons, settings.threads, to.is_streamed)
+        plan = Plan(
+            ranker=settings.ranker,
+            depth=settings.depth,
+            explain=reasons,
+            threads=settings.threads,
+            min_probability=settings.min_probability,
+            calibration=settings.calibration,
+            is_streamed=to.is_streamed,
+        )
         written = results.write(reranked(given, plan, work), to, work, title=given[0].query.text)
         _keep_settings(settings, to)
     raise typer.Exit(results.concluded(written, to))

@@ -27,6 +27,7 @@ from typing import NamedTuple, TypeAlias
 from whyrank.encode.engine import Encoder
 from whyrank.encode.passages import Passage
 from whyrank.errors import BadInput
+from whyrank.rankers.calibration import Calibration
 from whyrank.rankers.matching import Asked, Match, Sheet, match, read_query
 from whyrank.rankers.outcome import check_depth, in_order
 from whyrank.types import Decomposition, Document, Hit, Progress, Query, Ranking, Span, Term, Usage
@@ -38,6 +39,7 @@ MAX_DOCUMENT_CHARS = 100_000
 MAX_QUERY_CHARS = 20_000
 CHUNK, CHUNK_CHARS = 512, 250_000  # documents held at once, and characters: some seconds between two reports
 FITTED = Path(__file__).with_name("evidence.toml")
+CALIBRATED = Path(__file__).with_name("evidence.calibration.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,14 @@ class EvidenceRanker:
             return Parts(found.document, float(found.words.mean()), float(found.sentence.mean()))
 
         return [[parts(q, hit) for hit in r.hits] for q, r in enumerate(rankings)]
+
+    def probability(self, score: float, first_score: float | None = None) -> float:
+        """How likely a document with this score is relevant, by the calibration that is shipped with the weights."""
+        return self._calibration.probability(score, first_score)
+
+    @cached_property
+    def _calibration(self) -> Calibration:
+        return Calibration.load(CALIBRATED).of(self.name)
 
     def floor(self, first_score: float | None) -> float:
         """Every cosine at −1 (or, for an empty document, absent)."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from whyrank.errors import BadInput
-from whyrank.types import Ranking, Usage
+from whyrank.types import Calibrated, Ranking, Usage
 
 
 def check_depth(depth: int | None) -> None:
@@ -16,6 +16,30 @@ def check_depth(depth: int | None) -> None:
     """
     if depth is not None and depth < 1:
         raise BadInput(f"depth is {depth}; accepted: 1 or more, or None for all")
+
+
+def likely(ranking: Ranking, calibrated: object, minimum: float) -> Ranking:
+    """The ranking down to the first hit whose probability of being relevant is below `minimum`, or that was not read.
+
+    Args:
+        ranking: a finished ranking.
+        calibrated: the ranker that made it, or its calibration.
+        minimum: between 0 and 1.
+
+    Raises:
+        BadInput: `minimum` is no probability, or the ranker's scores were never calibrated.
+    """
+    if not 0 <= minimum <= 1:
+        raise BadInput(f"the least probability is {minimum}; accepted: 0 to 1")
+    if not isinstance(calibrated, Calibrated):
+        name = getattr(calibrated, "name", type(calibrated).__name__)
+        raise BadInput(
+            f"the scores of {name} are not calibrated, so they have no probability; use evidence, or fit a calibration"
+        )
+    for place, hit in enumerate(ranking):
+        if hit.score is None or calibrated.probability(hit.score, hit.first_score) < minimum:
+            return ranking.top(place)
+    return ranking
 
 
 def in_order(
