@@ -3,14 +3,11 @@
 The content security policy lets nothing run or load but the style and the script of this package, named by hash.
 """
 
-import base64
-import hashlib
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
 
 from whyrank.report import figures
 from whyrank.report.html_card import Setting, card, move, safe
+from whyrank.report.page import page
 from whyrank.report.visible import clipped
 from whyrank.types import Hit, Ranking
 
@@ -29,22 +26,13 @@ def render_html(rankings: Sequence[Ranking], *, title: str = "whyrank report", c
         title: the name of the page.
         cards: how many hits of each ranking get a full card; the rest stand in a compact table.
     """
-    style, script = _asset("page.css"), _asset("page.js")
-    policy = (
-        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
-    )
     sections = "".join(_section(ranking, number, cards) for number, ranking in enumerate(rankings, 1))
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
-        f"<title>{safe(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
+    body = (
         '<a class="skip" href="#results">Skip to the results</a>\n<div class="page">\n'
         f'<header class="masthead"><h1>{safe(title)}</h1><div class="tools"></div></header>\n'
         f'{_contents(rankings)}<main id="results">\n{sections or _NOTHING}</main>\n{_FOOTER}</div>\n'
-        f"<script>{script}</script>\n</body>\n</html>\n"
     )
+    return page(title, body, styles=("page.css",), scripts=("page.js",))
 
 
 _NOTHING = '<p class="none">There is no ranking in this report.</p>\n'
@@ -140,14 +128,3 @@ def _row(rank: int, hit: Hit) -> str:
         f'<tr><td class="c1">{rank}</td><td class="c2">{move(rank, hit)}</td><td class="c3">{score}</td>'
         f"<td>{words}{snippet}</td></tr>\n"
     )
-
-
-@cache
-def _asset(name: str) -> str:
-    # Browsers hash a style after turning CRLF into LF; a checkout with CRLF must give the same page.
-    return files("whyrank.report").joinpath(name).read_text(encoding="utf-8").replace("\r\n", "\n")
-
-
-def _hash(content: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(content.encode("utf-8")).digest()).decode("ascii")
-    return f"'sha256-{digest}'"
