@@ -101,12 +101,13 @@ def test_qrels_that_are_wrong(tmp_path: Path) -> None:
         formats.read_qrels(path)
 
 
-def test_runs_keep_the_order_of_the_file(tmp_path: Path) -> None:
+def test_a_run_is_read_best_first_and_its_queries_in_the_order_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "x.run"
-    path.write_text("b Q0 d2 2 1.5 t\na Q0 d1 1 0.5 t\nb Q0 d1 1 2.5 t\n")
+    path.write_text("b Q0 d3 3 1.5 t\nb Q0 d2 2 1.5 t\na Q0 d1 1 0.5 t\nb Q0 d1 1 2.5 t\n")
     run = formats.read_run(path)
-    assert run == {"b": {"d2": 1.5, "d1": 2.5}, "a": {"d1": 0.5}}
+    assert run == {"b": {"d1": 2.5, "d2": 1.5, "d3": 1.5}, "a": {"d1": 0.5}}
     assert list(run) == ["b", "a"]
+    assert list(run["b"]) == ["d1", "d2", "d3"]
 
 
 def test_ranks_alone_become_negated_scores(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ class Dataset:
         Raises:
             UnknownName: no run of that name.
         """
-        return {query: _scores(found) for query, found in self._entries(name).items()}
+        return {query: scores_of(found) for query, found in self._entries(name).items()}
 
     def rankings(self, run: str | None = None, *, depth: int | None = None) -> list[Ranking]:
         """The candidates of a run with their texts, best first; queries of other splits are left out.
@@ -191,11 +191,6 @@ def judgements(grades: Qrels, excluded: Mapping[str, Iterable[str]] | None = Non
         if len(kept[query]) < len(given):
             out.setdefault(query, set()).update(given.keys() - kept[query].keys())
     return Judged(kept, {query: frozenset(documents) for query, documents in out.items() if documents})
-
-
-def _scores(entries: Mapping[str, Entry]) -> dict[str, float]:
-    scores = scores_of(entries)
-    return {document: scores[document] for document in best_first(entries)}
 
 
 def _best(entries: Mapping[str, Entry], depth: int | None) -> dict[str, Entry]:

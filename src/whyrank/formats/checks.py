@@ -138,8 +138,7 @@ class Check:
                 self._note(RAGGED, first[query], query)
             if trec.ranks_disagree(entries):
                 self._note(DISAGREE, first[query], query)
-            scores = trec.scores_of(entries)
-            self._order(first[query], query, [scores[document] for document in trec.best_first(entries)])
+            self._order(first[query], query, list(trec.scores_of(entries).values()))
         documents = {document: entry.line for entries in run.values() for document, entry in entries.items()}
         self._count_named(first, documents)
         self._tell_notes(source.name)

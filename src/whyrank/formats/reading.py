@@ -86,7 +86,7 @@ def read_qrels(path: str | Path, *, split: str | None = None) -> dict[str, dict[
 
 
 def read_run(path: str | Path) -> dict[str, dict[str, float]]:
-    """A run, query id → document id → score, in the order of the file. MS MARCO runs score the negated rank.
+    """A run, query id → document id → score, best first: by score, then by rank. MS MARCO runs score the negated rank.
 
     Raises:
         BadRecord: a line is wrong; a score that is no finite number is.

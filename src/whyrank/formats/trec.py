@@ -128,8 +128,8 @@ def ranks_disagree(entries: Mapping[str, Entry]) -> bool:
 
 
 def scores_of(entries: Mapping[str, Entry]) -> dict[str, float]:
-    """Scores by document; where the run has ranks only, the rank negated."""
-    return {document: _value(entry) for document, entry in entries.items()}
+    """Scores by document, best first; where the run has ranks only, the rank negated."""
+    return {document: _value(entries[document]) for document in best_first(entries)}
 
 
 def decreasing(ranking: Ranking) -> list[float]:

@@ -1,0 +1,34 @@
+"""How good is a ranking, what did it cost, and is one system better than another?
+
+    from whyrank import evaluate, formats
+
+    qrels = formats.read_qrels("qrels.trec")
+    runs = {"bm25": formats.read_run("bm25.trec"), "ours": formats.read_run("ours.trec")}
+    measured = [evaluate.measure(name, run, qrels, ["nDCG@10", "RR@10"]) for name, run in runs.items()]
+    [contrast] = evaluate.compare(measured, "nDCG@10")
+
+Measures need the extra `evaluate` (ir_measures, scipy). Whether reasons are true: `whyrank.evaluate.reasons`.
+"""
+
+from whyrank.evaluate.comparison import Interval, compare, holm, interval, wilson
+from whyrank.evaluate.measures import DEFAULT_MEASURES, measure, parse_measures
+from whyrank.evaluate.ordering import Ties, run_of
+from whyrank.evaluate.results import Contrast, Coverage, Evaluation, Proportion, Values
+
+__all__ = [
+    "DEFAULT_MEASURES",
+    "Contrast",
+    "Coverage",
+    "Evaluation",
+    "Interval",
+    "Proportion",
+    "Ties",
+    "Values",
+    "compare",
+    "holm",
+    "interval",
+    "measure",
+    "parse_measures",
+    "run_of",
+    "wilson",
+]
