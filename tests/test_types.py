@@ -101,6 +101,15 @@ def test_equal_ids_are_refused() -> None:
         Ranking.of("q", [{"id": 2, "text": "a"}, "b"])
 
 
+def test_the_rationale_begins_with_what_carries_most_and_goes_on_with_what_meets_the_query() -> None:
+    one, two, three, four = (Span(i, i + 1) for i in range(4))
+    terms = (Term("x", 0.2, span=two), Term("x", 0.5, span=three), Term("whole document", 1.0))
+    sentences = (one, two, three, four)
+    assert Decomposition("d", 1.7, terms, sentences).rationale() == (three, two, one, four)
+    assert Decomposition("d", 1.7, terms, sentences, (0.9, 0.1, 0.0, 0.3)).rationale() == (three, one, four, two)
+    assert Decomposition("d", 1.0, terms[2:], ()).rationale() == ()
+
+
 def test_sums_by_sentence_and_margins() -> None:
     first, second = Span(0, 2), Span(2, 4)
     terms = (Term("late", 1.0, span=first), Term("late", 0.5, "w", first), Term("rest", 9.0))

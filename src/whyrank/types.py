@@ -157,12 +157,21 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Decomposition:
-    """A score taken apart: `terms` sum to `score` to 1e-9. `sentences` are the document's, in order."""
+    """A score taken apart: `terms` sum to `score` to 1e-9.
+
+    Attributes:
+        document_id: of the document.
+        score: its score.
+        terms: the summands.
+        sentences: the document's, in order.
+        matches: how well each of them meets the query on its own, in a unit of the scorer's; () if it does not say.
+    """
 
     document_id: str
     score: float
     terms: tuple[Term, ...]
     sentences: tuple[Span, ...]
+    matches: tuple[float, ...] = ()
 
     def by_sentence(self) -> dict[Span, float]:
         """What each sentence carries; terms that belong to no sentence are left out."""
@@ -171,6 +180,20 @@ class Decomposition:
             if term.span is not None:
                 sums[term.span] = sums.get(term.span, 0.0) + term.value
         return sums
+
+    def rationale(self) -> tuple[Span, ...]:
+        """The sentences, the most telling first: the one that carries most, then those that meet the query best.
+
+        What a sentence carries alone does not order them well: where two say the same, one carries all of it, and
+        only `matches` tells the other from one that says nothing. Without matches they stand by what they carry.
+        """
+        carried = self.by_sentence()
+        by_weight = sorted(carried, key=lambda span: -carried[span])
+        if not self.matches:
+            return tuple(by_weight)
+        match = dict(zip(self.sentences, self.matches, strict=True))
+        rest = sorted(by_weight[1:], key=lambda span: -match.get(span, 0.0))
+        return (*by_weight[:1], *rest)
 
 
 @dataclass(frozen=True, slots=True)

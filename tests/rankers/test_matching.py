@@ -18,8 +18,16 @@ UP, ALONG = [0.0, 1.0], [1.0, 0.0]
 ASKED = Asked(np.array(ALONG, np.float32), np.array([UP, ALONG], np.float32), ("up", "along"), 4)
 
 
-def found(words: list[float], places: list[int], sentence: list[float], place: int, document: float = 0.0) -> Match:
-    return Match(document, np.array(words, np.float32), np.array(places), np.array(sentence, np.float32), place)
+def found(
+    words: list[float],
+    places: list[int],
+    sentence: list[float],
+    place: int,
+    document: float = 0.0,
+    alone: tuple[float, ...] = (0.0, 0.0),
+) -> Match:
+    cosines, by_sentence = np.array(sentence, np.float32), np.array(alone, np.float32)
+    return Match(document, np.array(words, np.float32), np.array(places), cosines, place, by_sentence)
 
 
 def test_one_passage() -> None:
@@ -33,18 +41,27 @@ def test_one_passage() -> None:
     assert one.word_places.tolist() == [0, 1]  # "up" stands in both sentences: the earlier has it
     assert one.sentence_place == 1  # there both words are met in full; in the first, along only by √½
     assert one.sentence.tolist() == [1.0, 1.0]
+    assert one.by_sentence.tolist() == pytest.approx([(1 + math.sqrt(0.5)) / 2, 1.0])
     assert one.document == pytest.approx(2 / math.sqrt(2**2 + 4**2))
 
 
+def test_a_sentence_that_was_not_read_is_told_from_one_that_does_not_match() -> None:
+    passage = Passage((CLS, 3, SEP), ((7, 12),))
+    one = match(ASKED, SHEET, passage, np.array([[0, 0], [0, -1], [0, 0]], np.float32))
+    assert one is not None
+    assert one.by_sentence.tolist() == [-1.0, -0.5]
+
+
 def test_passages_merge_to_the_better_of_both_in_either_order() -> None:
-    first = found([0.9, 0.2], [0, 0], [0.9, 0.2], 0, document=0.3)
-    second = found([0.4, 0.8], [3, 2], [0.4, 0.8], 3, document=0.5)
+    first = found([0.9, 0.2], [0, 0], [0.9, 0.2], 0, document=0.3, alone=(0.55, 0.1))
+    second = found([0.4, 0.8], [3, 2], [0.4, 0.8], 3, document=0.5, alone=(-1.0, 0.6))
     for merged in (first.merge(second), second.merge(first)):
         assert merged.words.tolist() == pytest.approx([0.9, 0.8])
         assert merged.word_places.tolist() == [0, 2]
         assert merged.sentence.tolist() == pytest.approx([0.4, 0.8])
         assert merged.sentence_place == 3
         assert merged.document == 0.5
+        assert merged.by_sentence.tolist() == pytest.approx([0.55, 0.6])
 
 
 def test_equal_passages_merge_to_the_earlier_sentence() -> None:

@@ -145,6 +145,20 @@ def test_evidence_names_the_words_worth_naming_and_all_where_none_is() -> None:
     assert {t.query_term for t in given.terms} == {"the", "cold", "why", "is"}
 
 
+def test_a_sentence_that_says_it_again_is_evidence_one_that_says_nothing_is_not() -> None:
+    def shown(matches: tuple[float, ...], *terms: Term) -> list[tuple[Span | None, float | None]]:
+        apart = Decomposition("d", 0.5, terms, (COLD, RAIN, DARK), matches)
+        return [(e.span, e.contribution) for e in direct_reason(QUERY, DOCUMENT, apart).evidence]
+
+    carrying = late(0.5, "cold", RAIN)
+    assert shown((0.5, 0.6, 0.2), carrying) == [(RAIN, 0.5), (COLD, 0.0)]
+    assert shown((0.44, 0.6, 0.2), carrying) == [(RAIN, 0.5)]  # 0.45 would be three quarters
+    assert shown((), carrying) == [(RAIN, 0.5)]
+    assert shown((0.9, 0.2, 0.3), carrying, late(0.1, "dark", DARK)) == [(RAIN, 0.5), (COLD, 0.0), (DARK, 0.1)]
+    assert shown((0.9, 0.2, 0.8), late(-0.1, "dark", RAIN)) == []  # nothing adds
+    assert shown((0.9, 0.8, 0.9), carrying, late(-0.1, "dark", DARK)) == [(RAIN, 0.5), (COLD, 0.0)]
+
+
 def test_a_foreign_decomposition_is_refused() -> None:
     apart = Decomposition("other", 0.0, (), ())
     with pytest.raises(BadInput, match="query 'q': the decomposition is of document 'other', the document is 'd'"):

@@ -144,7 +144,8 @@ class EvidenceRanker:
             found, sheet = matches[0, _key(document)]
             terms = self._terms(asked, found, sheet, first)
             score = math.fsum(t.value for t in terms)
-            result.append(Decomposition(document.id, score, terms, sheet.spans))
+            alone = tuple(found.by_sentence.tolist()) if found else ()
+            result.append(Decomposition(document.id, score, terms, sheet.spans, alone))
         return result
 
     def similarities(self, rankings: Sequence[Ranking], *, progress: Progress | None = None) -> list[list[Parts]]:

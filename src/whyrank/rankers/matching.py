@@ -77,6 +77,7 @@ class Match:
         sentence: for each of the Q, the cosine of its nearest token within one sentence, the one where these are
             highest on average; float32 [Q].
         sentence_place: which sentence that is.
+        by_sentence: that average for every sentence of the document, −1 for those that were not read; float32 [S].
     """
 
     document: float
@@ -84,6 +85,7 @@ class Match:
     word_places: Places
     sentence: Vectors
     sentence_place: int
+    by_sentence: Vectors
 
     def merge(self, other: "Match") -> "Match":
         """The better of both, token by token; ties go to the earlier sentence."""
@@ -95,6 +97,7 @@ class Match:
             word_places=np.where(theirs, other.word_places, self.word_places),
             sentence=nearest.sentence,
             sentence_place=nearest.sentence_place,
+            by_sentence=np.maximum(self.by_sentence, other.by_sentence),
         )
 
 
@@ -122,13 +125,17 @@ def match(asked: Asked, sheet: Sheet, passage: Passage, vectors_TW: Vectors) -> 
     best_Q = cosines_TQ.argmax(axis=0)
     where_S = np.flatnonzero(np.diff(places, prepend=-1))
     cosines_SQ = np.maximum.reduceat(cosines_TQ, where_S, axis=0)
-    nearest = int(cosines_SQ.mean(axis=1).argmax())
+    means = cosines_SQ.mean(axis=1)
+    nearest = int(means.argmax())
+    by_sentence = np.full(len(sheet.spans), -1, dtype=np.float32)
+    by_sentence[places[where_S]] = means
     return Match(
         document=float(unit(vectors_TW.mean(axis=0)) @ asked.vector),
         words=cosines_TQ[best_Q, np.arange(len(best_Q))],
         word_places=places[best_Q],
         sentence=cosines_SQ[nearest],
         sentence_place=int(places[where_S[nearest]]),
+        by_sentence=by_sentence,
     )
 
 

@@ -11,6 +11,10 @@ from whyrank.types import Decomposition, Direct, Document, Evidence, Query, Span
 NEARLY_ALL, MOST = 0.9, 0.5
 """Shares of the sentence evidence above which we say so."""
 
+NEARLY_AS_WELL = 0.75
+"""A sentence that carries nothing is evidence too if it meets the query so well, as a share of the best: it says again
+what another carries."""
+
 NOTABLE = 0.1
 """What sentences take away is mentioned from this share of what others add."""
 
@@ -52,7 +56,8 @@ def direct_reason(query: Query, document: Document, decomposition: Decomposition
         query: the query.
         document: the document that was scored.
         decomposition: its score taken apart.
-        max_evidence: how many sentences to give at most; only sentences that add something are given.
+        max_evidence: how many sentences to give at most, the most telling first (`Decomposition.rationale`): those that
+            add something, and those that would, if another did not say the same (`NEARLY_AS_WELL`).
 
     Raises:
         BadInput: the decomposition is of another document, or has a span outside of it.
@@ -62,7 +67,10 @@ def direct_reason(query: Query, document: Document, decomposition: Decomposition
             f"query {query.id!r}: the decomposition is of document {decomposition.document_id!r}, the document is "
             f"{document.id!r}; give the two that belong together"
         )
-    strong = [c for c in carried(decomposition.terms) if c.contribution > 0][:max_evidence]
+    weights = {c.span: c for c in carried(decomposition.terms)}
+    told = [weights.get(span, Carried(span, 0.0, ())) for span in decomposition.rationale()]
+    alike = _alike(decomposition) if any(c.contribution > 0 for c in told) else frozenset()
+    strong = [c for c in told if c.contribution > 0 or (c.contribution == 0 and c.span in alike)][:max_evidence]
     evidence = tuple(
         Evidence(document.quote(c.span), c.span, c.contribution, worth_naming(c.query_terms)) for c in strong
     )
@@ -73,6 +81,13 @@ def direct_reason(query: Query, document: Document, decomposition: Decomposition
         score=decomposition.score,
         terms=decomposition.terms,
     )
+
+
+def _alike(decomposition: Decomposition) -> frozenset[Span]:
+    """The sentences that meet the query nearly as well as the best one does."""
+    least = NEARLY_AS_WELL * max(decomposition.matches, default=0.0)
+    pairs = zip(decomposition.sentences, decomposition.matches, strict=False)
+    return frozenset(span for span, match in pairs if match >= least > 0)
 
 
 def wording(document: Document, terms: Sequence[Term]) -> str:

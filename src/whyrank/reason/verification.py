@@ -116,8 +116,9 @@ def _evidence(subject: str, document: Document, direct: Direct, evidence: Eviden
     yield _quote(subject, f"evidence {number}", document, evidence.span, evidence.quote)
     if evidence.contribution is None:
         return
-    carried = {c.span: c for c in directs.carried(direct.terms)}.get(evidence.span)
-    if carried is None:
+    nothing = directs.Carried(evidence.span, 0.0, ())
+    carried = {c.span: c for c in directs.carried(direct.terms)}.get(evidence.span, nothing)
+    if carried is nothing and evidence.contribution:
         where = f"{evidence.span.field} {evidence.span.start}:{evidence.span.end}"
         message = f"evidence {number} adds {evidence.contribution!r}, but no term belongs to {where}"
         yield Check("evidence", subject, False, message)

@@ -90,6 +90,17 @@ def signed(value: float | None) -> str:
     return f"+{text}" if value is not None and value > 0 and text.strip("0.") else text
 
 
+def carried(contribution: float | None) -> str:
+    """What a quoted sentence carries; "also" for one that says again what another carries.
+
+    >>> carried(0.25), carried(0.0), carried(None)
+    ('+0.250', 'also', '')
+    """
+    if contribution is None:
+        return ""
+    return "also" if contribution == 0 else signed(contribution)
+
+
 def movement(rank: int, hit: Hit) -> Move:
     """How the hit at the 1-based place `rank` moved."""
     if hit.first_rank < 1:

@@ -155,7 +155,7 @@ def _evidence(evidence: Sequence[Evidence], document: Document) -> str:
         bar = '<span class="no-bar"></span>' if item.contribution is None else bars.signed(line, item.contribution)
         items.append(
             f'<li data-n="{number}"><span class="n"><span class="sr">Sentence </span>{number}</span>'
-            f'<span class="v">{figures.signed(item.contribution)}</span>'
+            f'<span class="v">{figures.carried(item.contribution)}</span>'
             f"{bar}{words}</li>"
         )
     more = len(evidence) - EVIDENCE_SHOWN

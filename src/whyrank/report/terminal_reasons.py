@@ -55,7 +55,7 @@ def _evidence_table(evidence: tuple[Evidence, ...], document: Document, look: Lo
     grid.add_column(overflow="fold")
     for item in evidence[:EVIDENCE_SHOWN]:
         style = EVIDENCE_AGAINST if (item.contribution or 0) < 0 else EVIDENCE
-        value = "" if item.contribution is None else figures.signed(item.contribution)
+        value = figures.carried(item.contribution)
         bar = look.bar(line.share(item.contribution), 5, style)
         grid.add_row(look.text(value, style=style), bar, _quote(item, document, look))
     if len(evidence) > EVIDENCE_SHOWN:
