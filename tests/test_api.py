@@ -7,6 +7,9 @@ import pytest
 
 import whyrank
 from whyrank.errors import BadInput, DuplicateId, UnknownName
+from whyrank.rankers.calibration import Calibration
+from whyrank.rankers.evidence import CALIBRATED, EvidenceRanker
+from whyrank.types import Calibrated
 
 TEXTS = ["Ultramarine was ground from lapis lazuli.", "Air scatters blue light, so the sky is blue.", "Bread is baked."]
 QUERY = "why is the sky blue?"
@@ -96,3 +99,27 @@ def test_bad_input_is_named() -> None:
         whyrank.rerank(QUERY, TEXTS, ranker="evidense")
     with pytest.raises(BadInput, match="gives no reasons"):
         whyrank.rerank(QUERY, TEXTS, ranker="bi-encoder", explain=1)
+
+
+def test_what_is_unlikely_to_be_relevant_is_left_out() -> None:
+    ranker = whyrank.load()
+    assert isinstance(ranker, Calibrated)
+    everything = whyrank.rerank(QUERY, TEXTS)
+    likely = [ranker.probability(hit.score or 0.0) for hit in everything]
+    assert likely == sorted(likely, reverse=True)
+    assert likely[0] > 0.5
+    assert likely[1] < 0.1
+    kept = whyrank.rerank(QUERY, TEXTS, min_probability=0.5)
+    assert (kept.hits, kept.left_out) == (everything.hits[:1], 2)
+    assert whyrank.rerank(QUERY, TEXTS, min_probability=0.0).hits == everything.hits
+    with pytest.raises(BadInput, match="accepted: 0 to 1"):
+        whyrank.rerank(QUERY, TEXTS, min_probability=1.5)
+    with pytest.raises(BadInput, match=r"bi-encoder.* are not calibrated"):
+        whyrank.rerank(QUERY, TEXTS, ranker="bi-encoder", min_probability=0.5)
+
+
+def test_the_shipped_calibration_is_of_the_shipped_ranker() -> None:
+    ranker = EvidenceRanker()
+    assert Calibration.load(CALIBRATED).of(ranker.name).fitted_on
+    assert ranker.probability(0.5) > ranker.probability(0.4)
+    assert ranker.probability(0.5, 10.0) != ranker.probability(0.5)

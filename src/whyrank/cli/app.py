@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "explain": "Give the reasons for a saved result, or compare two documents of it.",
     "search": "Search an index, and rerank what is found.",
     "index": "Make an index of documents, to be searched.",
+    "evaluate": "Say how good rankings are, what they cost, and whether their reasons are true.",
     "verify": "Check every quote, sum and claim of a saved result.",
     "validate": "Say what is wrong with a file of documents, queries or results, and where.",
     "convert": "Move between formats.",

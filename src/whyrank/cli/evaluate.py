@@ -1,0 +1,255 @@
+"""`whyrank evaluate`: how good rankings are, what they cost, and whether their reasons are true."""
+
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from whyrank.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from whyrank.cli.progress import Work
+    from whyrank.datasets import Dataset
+    from whyrank.evaluate import Ties
+    from whyrank.experiment import Outcome
+    from whyrank.types import Qrels, Ranking, Run
+
+EXAMPLES = (
+    "whyrank evaluate bm25.trec reranked.trec --qrels qrels.trec",
+    "whyrank evaluate bm25 splade mine=reranked.jsonl --dataset dl19 -m nDCG@10 -m RR@10 -o report.html",
+    "whyrank evaluate --config exp.yaml",
+    "whyrank evaluate --datasets",
+)
+FORMATS = ("table", "markdown", "latex", "csv", "json", "html")
+TIES = ("rank", "trec_eval")
+BY_SUFFIX = {".md": "markdown", ".tex": "latex", ".csv": "csv", ".json": "json", ".html": "html", ".htm": "html"}
+
+
+def evaluate(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="RUN",
+            help="TREC runs, rankings as jsonl, or names of the dataset's runs; NAME=RUN gives one another name.",
+            show_default=False,
+        ),
+    ] = None,
+    qrels: Annotated[
+        str | None, typer.Option("--qrels", metavar="FILE", help="Judgements: TREC's or BEIR's form.")
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option("--dataset", metavar="NAME", help="Judgements and runs of a collection, by name or folder."),
+    ] = None,
+    measures: Annotated[
+        list[str] | None,
+        typer.Option("--measure", "-m", metavar="NAME", help="As ir_measures writes them: nDCG@10, RR@10, AP(rel=2)."),
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", metavar="NAME", help="Compare with this run; by default the first.")
+    ] = None,
+    ties: Annotated[
+        str, typer.Option("--ties", metavar="LAW", help="rank, or trec_eval (by document id) for published values.")
+    ] = "rank",
+    excluded: Annotated[
+        str | None,
+        typer.Option(
+            "--excluded", metavar="FILE", help="Documents to remove before scoring, in the form of judgements."
+        ),
+    ] = None,
+    is_only_relevant: Annotated[
+        bool, typer.Option("--only-relevant", help="Leave out queries that have no relevant document.")
+    ] = False,
+    config: Annotated[
+        list[str] | None,
+        typer.Option("--config", "-c", metavar="FILE|KEY=VALUE", help="Run an experiment file, and single settings."),
+    ] = None,
+    is_listing: Annotated[bool, typer.Option("--datasets", help="List the collections that --dataset knows.")] = False,
+    format_: Annotated[
+        str | None, typer.Option("--format", "-f", metavar="NAME", help="table, markdown, latex, csv, json or html.")
+    ] = None,
+    output: options.OutputOption = None,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Say how good rankings are, what they cost, and whether their reasons are true.
+
+    Runs are measured side by side: means with 95 % intervals, differences from the baseline with paired tests and
+    Holm's correction, and what a careful reader must know. A single reranked list is compared with the order in which
+    it was given. With --config, an experiment is run: what is missing of it, if it was begun before.
+    """
+    from whyrank.cli.progress import working
+    from whyrank.errors import BadInput, unknown
+
+    form = _format(format_, output)
+    if is_listing:
+        _list_datasets()
+        return
+    if config and (runs or qrels or dataset or measures or baseline or excluded):
+        raise BadInput("with --config everything else stands in the experiment file; use -c key=value to change it")
+    if ties not in TIES:
+        raise unknown("law of ties", ties, TIES)
+    with working(quiet=quiet) as work:
+        if config:
+            outcome = _experiment(config, work)
+        else:
+            how = (measures, cast("Ties", ties), excluded, is_only_relevant, baseline)
+            outcome = _compared(runs or [], qrels, dataset, how, work)
+    _show(outcome, form, output, quiet=quiet)
+
+
+def _format(name: str | None, output: str | None) -> str:
+    from pathlib import Path
+
+    from whyrank.errors import unknown
+
+    if name is not None and name not in FORMATS:
+        raise unknown("output format", name, FORMATS)
+    return name or BY_SUFFIX.get(Path(output or "").suffix.lower(), "table")
+
+
+def _experiment(config: list[str], work: "Work") -> "Outcome":
+    from whyrank.config import load
+    from whyrank.errors import BadInput
+    from whyrank.experiment import ExperimentSettings, run
+
+    files = [item for item in config if "=" not in item]
+    if len(files) != 1:
+        raise BadInput(f"--config names {len(files)} files; give one experiment file, and key=value for the rest")
+    settings = load(ExperimentSettings, files[0], [item for item in config if "=" in item])
+    return run(settings, work.phase)
+
+
+def _compared(
+    names: "Sequence[str]",
+    qrels: str | None,
+    dataset: str | None,
+    how: "tuple[list[str] | None, Ties, str | None, bool, str | None]",
+    work: "Work",
+) -> "Outcome":
+    from whyrank import datasets, formats
+    from whyrank.errors import BadInput
+    from whyrank.evaluate import DEFAULT_MEASURES
+    from whyrank.experiment.comparing import compare_runs
+
+    if not names:
+        raise BadInput("no run; give whyrank evaluate RUN --qrels FILE, or --config FILE")
+    if (qrels is None) == (dataset is None):
+        raise BadInput("give the judgements: either --qrels FILE or --dataset NAME")
+    measures, ties, excluded, is_only_relevant, baseline = how
+    work.phase("reading")
+    collection = None if dataset is None else datasets.load(dataset)
+    judged: Qrels = formats.read_qrels(qrels) if qrels is not None else collection.qrels if collection else {}
+    out = dict(collection.excluded) if collection else {}
+    if excluded is not None:
+        for query, documents in formats.read_qrels(excluded).items():
+            out[query] = frozenset(documents) | out.get(query, frozenset())
+    found = _read(names, collection, work)
+    work.phase("measuring")
+    return compare_runs(
+        found,
+        judged,
+        measures or DEFAULT_MEASURES,
+        dataset=collection.name if collection else str(qrels),
+        ties=ties,
+        excluded=out,
+        only_relevant=is_only_relevant,
+        baseline=baseline,
+    )
+
+
+def _read(
+    names: "Sequence[str]", collection: "Dataset | None", work: "Work"
+) -> "Mapping[str, Run | Sequence[Ranking]]":
+    from pathlib import Path
+
+    from whyrank import formats
+    from whyrank.errors import DuplicateId
+
+    found: dict[str, Run | Sequence[Ranking]] = {}
+    for given in names:
+        label, is_named, where = given.partition("=") if not Path(given).exists() else ("", "", given)
+        if not is_named:
+            label, where = Path(given).name.split(".")[0] or given, given
+        if label in found:
+            raise DuplicateId(f"two runs are called {label!r}; write NAME=RUN to give one another name")
+        if collection is not None and where in collection.runs and not Path(where).exists():
+            found[label] = collection.run(where)
+        elif where != "-" and Path(where).is_file() and formats.FORMATS[formats.detect(where)].kind == "rankings":
+            found[label] = formats.read_rankings(where, progress=work.phase(f"reading {label}"))
+        else:
+            found[label] = formats.read_run(where)
+    return found
+
+
+def _show(outcome: "Outcome", form: str, output: str | None, *, quiet: bool) -> None:
+    from whyrank.cli.messages import say
+    from whyrank.experiment.reporting import tables
+
+    if form == "table" and output is None:
+        from whyrank.cli.output import screen
+        from whyrank.report.table_terminal import TableView
+
+        console = screen()
+        for number, table in enumerate(tables(outcome)):
+            if number:
+                console.print()
+            console.print(TableView(table))
+    else:
+        text = _rendered(outcome, form)
+        if output is None:
+            typer.echo(text, nl=not text.endswith("\n"))
+        else:
+            from whyrank.formats.files import replacing
+
+            with replacing(output) as stream:
+                stream.write(text.encode("utf-8", "replace"))
+    if quiet:
+        return
+    for note in outcome.notes:
+        say(f"note: {note}")
+    if output is not None:
+        say(f"wrote {output}: {len(outcome.evaluations):,} systems, as {form}")
+    if folder := outcome.settings.get("output"):
+        say(f"results are in {folder}; the page to read is {folder}/report.html")
+
+
+def _rendered(outcome: "Outcome", form: str) -> str:
+    import json
+
+    from whyrank.experiment.reporting import report_of, tables
+    from whyrank.report.evaluation_html import render_evaluation
+    from whyrank.report.table_formats import render_table
+
+    if form == "html":
+        return render_evaluation(report_of(outcome, outcome.dataset or "Evaluation"))
+    if form == "table":
+        import io
+
+        from rich.console import Console
+
+        from whyrank.cli.output import PAGE_WIDTH
+        from whyrank.report.table_terminal import TableView
+
+        page = io.StringIO()
+        console = Console(file=page, width=PAGE_WIDTH, no_color=True, highlight=False)
+        for table in tables(outcome):
+            console.print(TableView(table), "")
+        return page.getvalue()
+    if form == "json":
+        return json.dumps([json.loads(render_table(table, "json")) for table in tables(outcome)], indent=1) + "\n"
+    return "\n".join(render_table(table, form) for table in tables(outcome))
+
+
+def _list_datasets() -> None:
+    from rich.table import Table
+
+    from whyrank import datasets
+    from whyrank.cli.output import screen
+    from whyrank.report.look import ACCENT, MUTED
+
+    found = Table("name", "where", "what it is", box=None, pad_edge=False, header_style="bold")
+    style = {"here": "green", "built in": "green", "network": ACCENT, "absent": MUTED}
+    for known in datasets.known():
+        found.add_row(known.name, f"[{style[known.found]}]{known.found}[/]", known.about)
+    screen().print(found)

@@ -1,0 +1,104 @@
+"""What an experiment, or a comparison of finished runs, found."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple
+
+from whyrank.errors import unknown
+from whyrank.evaluate import compare, interval
+from whyrank.evaluate.calibration import Reliability
+from whyrank.evaluate.results import Contrast, Evaluation, Proportion
+from whyrank.rankers.calibration import Calibration
+from whyrank.types import Qrels, Ranking
+
+LIBRARIES = ("numpy", "onnxruntime", "tokenizers", "bm25s", "ir-measures", "scipy")
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A system's reasons and what checking them found.
+
+    Attributes:
+        system: its label.
+        rankings: the best hits of the queries that were drawn, with reasons.
+        proportions: shares of counted claims that hold.
+        faithfulness: judge → one evaluation for each way of choosing sentences, the system's own first.
+    """
+
+    system: str
+    rankings: tuple[Ranking, ...]
+    proportions: tuple[Proportion, ...] = ()
+    faithfulness: Mapping[str, tuple[Evaluation, ...]] = field(default_factory=dict)
+
+
+class Calibrated(NamedTuple):
+    """A fitted calibration, and its reliability on the half of the queries that it was not fitted on."""
+
+    calibration: Calibration
+    reliability: Reliability
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that an experiment found.
+
+    Attributes:
+        dataset: its name.
+        qrels: the judgements of the queries that were drawn.
+        systems: label → rankings; the first stage first, finished runs not among them.
+        evaluations: every system measured, finished runs last.
+        contrasts: each system against the baseline, by measure.
+        reasons: of the systems that give some.
+        calibrations: label → what a curve fitted to its scores is worth on queries that it was not fitted on.
+        notes: what a careful reader must know.
+        settings: as they were used, by name.
+        environment: versions, the machine, rankers with their fingerprints.
+        seed: of samples and tests.
+    """
+
+    dataset: str
+    qrels: Qrels
+    systems: Mapping[str, Sequence[Ranking]]
+    evaluations: tuple[Evaluation, ...]
+    contrasts: tuple[Contrast, ...]
+    reasons: tuple[Explained, ...]
+    calibrations: Mapping[str, Calibrated]
+    notes: tuple[str, ...]
+    settings: Mapping[str, object]
+    environment: Mapping[str, str]
+    seed: int
+
+    @property
+    def baseline(self) -> str | None:
+        """What the systems were compared with."""
+        return self.contrasts[0].baseline if self.contrasts else None
+
+
+def contrasts_of(evaluations: Sequence[Evaluation], baseline: str | None, seed: int) -> tuple[Contrast, ...]:
+    """Every system against the baseline (the first, if None) under every measure that they share."""
+    names = [evaluation.name for evaluation in evaluations]
+    if baseline is not None and baseline not in names:
+        raise unknown("run to compare with", baseline, names)
+    if len(evaluations) < 2:
+        return ()
+    shared = [name for name in evaluations[0].measures if all(name in e.measures for e in evaluations)]
+    against = baseline or evaluations[0].name
+    return tuple(c for name in shared for c in compare(evaluations, name, baseline=against, seed=seed))
+
+
+def intervals_of(evaluations: Sequence[Evaluation], seed: int) -> dict[tuple[str, str], tuple[float, float]]:
+    """Bootstrap 95 % intervals of every mean, by system and measure."""
+    return {(e.name, name): interval(e.of(name), seed=seed) for e in evaluations for name in e.measures}
+
+
+def environment(rankers: Mapping[str, str]) -> dict[str, str]:
+    """What else the figures depend on: versions, the machine, and rankers with their fingerprints."""
+    found = {"whyrank": version("whyrank"), "python": platform.python_version(), "machine": platform.platform()}
+    for library in LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return {**found, **{f"ranker {label}": name for label, name in rankers.items()}}

@@ -1,0 +1,149 @@
+"""What was found, as the page that a person reads and as files that programs read."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from whyrank import formats
+from whyrank.errors import Unwritable
+from whyrank.evaluate.harm import SystemHarm, balance, find_harm
+from whyrank.evaluate.results import Evaluation
+from whyrank.experiment.outcome import Explained, Outcome, contrasts_of, intervals_of
+from whyrank.formats.files import replacing
+from whyrank.report.evaluation_html import EvaluationReport, render_evaluation
+from whyrank.report.table_formats import render_table
+from whyrank.report.tables import Table, cost_table, proportion_table, ranking_table, reason_table
+from whyrank.types import Ranking
+
+LOWER_IS_BETTER = ("suff", "suff/replace")
+"""Families of measures that are best when small."""
+
+
+def tables(outcome: Outcome) -> list[Table]:
+    """Every table of an outcome: effectiveness, cost, what reasons state, and for each judge their faithfulness."""
+    found = [ranking_table(outcome.evaluations, outcome.contrasts, intervals_of(outcome.evaluations, outcome.seed))]
+    if any(e.usage is not None for e in outcome.evaluations):
+        found.append(cost_table(outcome.evaluations))
+    for explained in outcome.reasons:
+        if explained.proportions:
+            found.append(proportion_table(explained.proportions, title=f"{explained.system}: what its reasons state"))
+        for judge, evaluations in explained.faithfulness.items():
+            found.append(_faithfulness(explained, judge, evaluations, outcome.seed))
+    return found
+
+
+def report_of(outcome: Outcome, title: str) -> EvaluationReport:
+    """The page of an outcome. Of several systems with reasons and several judges, the first is shown on the page."""
+    reasons = next((f for e in outcome.reasons for f in e.faithfulness.values()), ())
+    return EvaluationReport(
+        title=title,
+        dataset=outcome.dataset,
+        evaluations=outcome.evaluations,
+        contrasts=outcome.contrasts,
+        intervals=intervals_of(outcome.evaluations, outcome.seed),
+        reasons=reasons,
+        reason_contrasts=contrasts_of(reasons, None, outcome.seed),
+        reason_intervals=intervals_of(reasons, outcome.seed),
+        lower_is_better=_lower(reasons),
+        proportions=[p for e in outcome.reasons for p in e.proportions],
+        calibration={name: found.reliability.bins for name, found in outcome.calibrations.items()},
+        harms=harms(outcome),
+        settings=outcome.settings,
+        versions=outcome.environment,
+        seeds={"samples and tests": outcome.seed},
+    )
+
+
+def harms(outcome: Outcome) -> list[SystemHarm]:
+    """Each reranker against the first stage, under the first measure, with the reasons that were given."""
+    names = list(outcome.systems)
+    if len(names) < 2:
+        return []
+    measured = {e.name: e for e in outcome.evaluations}
+    measure = outcome.evaluations[0].measures[0]
+    first = names[0]
+    before = _by_query(measured[first], measure)
+    explained = {e.system: {r.query.id: r for r in e.rankings} for e in outcome.reasons}
+    found = []
+    for name in names[1:]:
+        after = _by_query(measured[name], measure)
+        reranked = [_with_reasons(r, explained.get(name, {}).get(r.query.id)) for r in outcome.systems[name]]
+        found.append(
+            SystemHarm(
+                name,
+                first,
+                measure,
+                balance(before, after),
+                find_harm(outcome.systems[first], reranked, outcome.qrels, before, after, measure=measure),
+            )
+        )
+    return found
+
+
+def write(outcome: Outcome, folder: Path, title: str) -> None:
+    """Runs, reasons, scores by query, costs, tables, versions and the page, each file whole or as it was.
+
+    Raises:
+        Unwritable: a file could not be written.
+    """
+    try:
+        for name in ("runs", "reasons"):
+            (folder / name).mkdir(exist_ok=True)
+    except OSError as error:
+        raise Unwritable(f"{folder}: cannot be written to ({error.strerror}); name another folder") from error
+    for name, ranked in outcome.systems.items():
+        formats.write_rankings(folder / "runs" / f"{name}.trec", ranked, "run", tag=name)
+    for name, fitted in outcome.calibrations.items():
+        fitted.calibration.save(folder / f"{name}.calibration.json")
+    for explained in outcome.reasons:
+        formats.write_rankings(folder / "reasons" / f"{explained.system}.jsonl", explained.rankings)
+    found = tables(outcome)
+    formats.write_lines(folder / "scores.csv", _scores(outcome.evaluations))
+    _write_json(folder / "costs.json", {e.name: e.usage and asdict(e.usage) for e in outcome.evaluations})
+    _write_json(folder / "environment.json", dict(outcome.environment))
+    formats.write_lines(folder / "tables.md", (render_table(table, "markdown") for table in found))
+    _write_json(folder / "tables.json", [json.loads(render_table(table, "json")) for table in found])
+    formats.write_lines(folder / "report.html", [render_evaluation(report_of(outcome, title))])
+
+
+def _faithfulness(explained: Explained, judge: str, evaluations: Sequence[Evaluation], seed: int) -> Table:
+    by = "the ranker itself" if judge == "self" else judge
+    return reason_table(
+        evaluations,
+        contrasts_of(evaluations, None, seed),
+        intervals_of(evaluations, seed),
+        lower_is_better=_lower(evaluations),
+        title=f"{explained.system}: are its rationales true? Judged by {by}",
+    )
+
+
+def _lower(evaluations: Sequence[Evaluation]) -> tuple[str, ...]:
+    measures = evaluations[0].measures if evaluations else ()
+    return tuple(m for m in measures if m.partition("@")[0] in LOWER_IS_BETTER)
+
+
+def _by_query(evaluation: Evaluation, measure: str) -> dict[str, float]:
+    return dict(zip(evaluation.queries, evaluation.of(measure).tolist(), strict=True))
+
+
+def _with_reasons(ranking: Ranking, explained: Ranking | None) -> Ranking:
+    return ranking if explained is None else replace(ranking, explanations=explained.explanations)
+
+
+def _scores(evaluations: Iterable[Evaluation]) -> Iterator[str]:
+    yield "system,query,measure,value"
+    for evaluation in evaluations:
+        for query, row in zip(evaluation.queries, evaluation.values_QM.tolist(), strict=True):
+            for measure, value in zip(evaluation.measures, row, strict=True):
+                line = io.StringIO()
+                csv.writer(line, lineterminator="").writerow([evaluation.name, query, measure, repr(value)])
+                yield line.getvalue()
+
+
+def _write_json(path: Path, value: Any) -> None:
+    with replacing(path) as stream:
+        stream.write((json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())

@@ -1,0 +1,197 @@
+"""Run an experiment: first stage, rankers, reasons, measures, files. What is finished already is not done again."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+from whyrank import datasets, formats, rankers
+from whyrank.config import dump_resolved
+from whyrank.datasets import Dataset
+from whyrank.errors import BadInput, MissingFile, Unwritable
+from whyrank.evaluate import measure, parse_measures
+from whyrank.evaluate.calibration import FITS, labelled, probabilities, reliability
+from whyrank.evaluate.results import Evaluation
+from whyrank.experiment import steps
+from whyrank.experiment.checks import Checking, checked
+from whyrank.experiment.outcome import Calibrated, Explained, Outcome, contrasts_of, environment
+from whyrank.experiment.reporting import write
+from whyrank.experiment.settings import ExperimentSettings, System
+from whyrank.experiment.steps import Phase
+from whyrank.experiment.store import Store
+from whyrank.rankers.calibration import Calibration
+from whyrank.types import Progress, Qrels, Ranking, Run, Scorer
+
+
+def run(settings: ExperimentSettings, phase: Phase | None = None) -> Outcome:
+    """Do what is missing, and write runs, scores, costs, settings and versions into the folder `settings.output`.
+
+    Args:
+        settings: the experiment.
+        phase: told what is being done.
+
+    Raises:
+        BadInput: the settings name what is not there, or another process is working on the same experiment.
+        Unwritable: the folder cannot be written to; what was finished is safe.
+    """
+    phase = phase or _silent
+    parse_measures(settings.measures)  # before hours of work, not after
+    unknown = [system.ranker for system in settings.rankers if system.ranker not in rankers.RANKERS]
+    if unknown:
+        rankers.load(unknown[0])  # raises, with near matches
+    dataset = datasets.load(settings.dataset, split=settings.split)
+    work = _folder(settings.output)
+    qrels = _judged(dataset, settings)
+    finished = {name: _finished(dataset, where) for name, where in settings.runs.items()}
+    given = steps.candidates(dataset, settings.first_stage, settings.depth, frozenset(qrels), work, phase)
+    systems: dict[str, Sequence[Ranking]] = {settings.first_stage_label: given}
+    reasons: list[Explained] = []
+    notes: list[str] = []
+    used: dict[str, str] = {}
+    for system in settings.rankers:
+        ranker = rankers.load(system.ranker, threads=settings.threads)
+        used[system.label] = ranker.name
+        with ExitStack() as opened:
+            store = opened.enter_context(Store(work / f"{_slug(system.ranker)}.rankings.jsonl"))
+            depth = system.depth or settings.depth
+            systems[system.label] = steps.reranked(given, ranker, depth, store, phase(f"reranking: {system.label}"))
+        if settings.reasons is None:
+            continue
+        if not isinstance(ranker, Scorer):
+            notes.append(f"{system.label} gives no reasons; none were checked")
+            continue
+        reasons.append(_explained(settings, system, ranker, systems, qrels, work, phase))
+    phase("measuring")
+    evaluations = _evaluations(settings, dataset, qrels, systems, finished)
+    outcome = Outcome(
+        dataset=dataset.name,
+        qrels=qrels,
+        systems=systems,
+        evaluations=evaluations,
+        contrasts=contrasts_of(evaluations, settings.baseline, settings.seed),
+        reasons=tuple(reasons),
+        calibrations=_calibrated(settings, qrels, systems),
+        notes=tuple(notes),
+        settings=settings.model_dump(mode="json"),
+        environment=environment(used),
+        seed=settings.seed,
+    )
+    dump_resolved(settings, Path(settings.output) / "settings.yaml")
+    write(outcome, Path(settings.output), f"{dataset.name}: {', '.join(system.label for system in settings.rankers)}")
+    return outcome
+
+
+def _explained(
+    settings: ExperimentSettings,
+    system: System,
+    ranker: Scorer,
+    systems: Mapping[str, Sequence[Ranking]],
+    qrels: Qrels,
+    work: Path,
+    phase: Phase,
+) -> Explained:
+    assert settings.reasons is not None
+    asked = settings.reasons
+    drawn = steps.sample([r.query.id for r in systems[system.label]], asked.queries, settings.seed)
+    ranked = [r for r in systems[system.label] if r.query.id in drawn and len(r)]
+    slug = _slug(system.ranker)
+    with Store(work / f"{slug}.reasons.jsonl") as store:
+        shown = steps.explained(ranked, ranker, asked.top, store, phase(f"finding reasons: {system.label}"))
+    with Store(work / f"{slug}.checks.jsonl") as store:
+        found = checked(Checking(shown, ranked, ranker, asked, qrels, store, settings.seed, settings.threads, phase))
+    return Explained(system.label, tuple(shown), found.proportions, found.faithfulness)
+
+
+def _calibrated(
+    settings: ExperimentSettings, qrels: Qrels, systems: Mapping[str, Sequence[Ranking]]
+) -> dict[str, Calibrated]:
+    """Fitted on one half of the queries and measured on the other; what is kept is the curve that was measured."""
+    if settings.calibrate is None:
+        return {}
+    half = steps.sample(list(qrels), len(qrels) // 2, settings.seed)
+    found = {}
+    for label in (system.label for system in settings.rankers):
+        ranked = systems[label]
+        seen = labelled([r for r in ranked if r.query.id in half], qrels)
+        unseen = labelled([r for r in ranked if r.query.id not in half], qrels)
+        curve = FITS[settings.calibrate](*seen)
+        is_with = any(hit.first_score is not None for r in ranked for hit in r)
+        calibration = Calibration(
+            ranker=next(r.ranker for r in ranked),
+            with_first_stage=curve if is_with else None,
+            without_first_stage=None if is_with else curve,
+            fitted_on=f"{len(half)} queries of {settings.dataset}",
+            pairs=len(seen.scores_N),
+        )
+        found[label] = Calibrated(calibration, reliability(probabilities(curve, unseen.scores_N), unseen.outcomes_N))
+    return found
+
+
+def _judged(dataset: Dataset, settings: ExperimentSettings) -> Qrels:
+    if not dataset.qrels:
+        raise BadInput(f"{dataset.name} has no judgements for the split {dataset.split!r}; nothing can be measured")
+    asked = {query.id for query in dataset.queries}
+    answerable = [
+        name
+        for name, grades in dataset.qrels.items()
+        if name in asked and (not settings.only_relevant or max(grades.values(), default=0) > 0)
+    ]
+    drawn = steps.sample(answerable, settings.queries, settings.seed)
+    return {name: grades for name, grades in dataset.qrels.items() if name in drawn}
+
+
+def _finished(dataset: Dataset, where: str) -> Run:
+    if where in dataset.runs:
+        return dataset.run(where)
+    if Path(where).is_file():
+        return formats.read_run(where)
+    raise MissingFile(
+        f"run {where!r} is neither a file nor a run of {dataset.name} ({', '.join(dataset.runs) or 'it has none'})"
+    )
+
+
+def _evaluations(
+    settings: ExperimentSettings,
+    dataset: Dataset,
+    qrels: Qrels,
+    systems: Mapping[str, Sequence[Ranking]],
+    finished: Mapping[str, Run],
+) -> tuple[Evaluation, ...]:
+    measured = partial(
+        measure,
+        qrels=qrels,
+        measures=settings.measures,
+        ties=settings.ties,
+        excluded=dataset.excluded,
+        only_relevant=settings.only_relevant,
+        allow_unjudged=True,  # ids are the dataset's own
+    )
+    found = []
+    for name, ranked in systems.items():
+        usage = steps.total([ranking.usage for ranking in ranked]) if name != settings.first_stage_label else None
+        found.append(measured(name, ranked, usage=usage))
+    for name, run_ in finished.items():
+        drawn = {query: scores for query, scores in run_.items() if query in qrels}
+        found.append(measured(name, drawn))
+    return tuple(found)
+
+
+def _folder(output: str) -> Path:
+    work = Path(output) / "work"
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unwritable(f"{output}: cannot be made a folder ({error.strerror}); name another") from error
+    return work
+
+
+def _slug(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
+
+
+def _silent(_name: str) -> Progress:
+    return _untold
+
+
+def _untold(_done: int, _total: int) -> None:
+    pass
