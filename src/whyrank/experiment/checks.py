@@ -140,19 +140,20 @@ def _faithfulness(given: Checking, name: str, judge: Judge) -> tuple[Evaluation,
     judged_by = given.ranker.name if name == "self" else name
 
     def make(ranking: Ranking) -> Any:
-        methods = _methods(ranking, given.ranker, given.seed)
+        best = ranking.top(given.asked.depth)
+        methods = _methods(best, given.ranker, given.seed)
         found: list[Measured] = []
         if "erasure" in wanted:
             found.append(erasure([ranking], methods, judge, top=MEASURED_TOP))
         if "rationales" in wanted:
-            found.append(rank_from_rationale([ranking], methods, judge, given.qrels))
+            found.append(rank_from_rationale([best], methods, judge, given.qrels))
         return {
             method: {m: v for part in found for m, v in _values(part.evaluations[place])}
             for place, method in enumerate(methods)
         }
 
-    cut = [ranking.top(given.asked.depth) for ranking in given.ranked if len(ranking) > 1]
-    kind = ("faithfulness", judged_by, sorted(set(wanted) & {"erasure", "rationales"}), given.seed)
+    cut = [ranking for ranking in given.ranked if len(ranking) > 1]
+    kind = ("faithfulness", judged_by, given.asked.depth, sorted(set(wanted) & {"erasure", "rationales"}), given.seed)
     records = _by_query(given, f"judging rationales: {name}", cut, kind, make)
     queries = tuple(ranking.query.id for ranking in cut)
     if not records:

@@ -57,7 +57,7 @@ def compare_runs(
         if not isinstance(run, Mapping)
     }
     reasons = [
-        Explained(name, tuple(explained), statements(explained))
+        Explained(name, tuple(explained), proportions=statements(explained))
         for name, rankings in ranked.items()
         if (explained := [ranking for ranking in rankings if ranking.explanations is not None])
     ]

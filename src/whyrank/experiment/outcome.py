@@ -23,12 +23,14 @@ class Explained:
     Attributes:
         system: its label.
         rankings: the best hits of the queries that were drawn, with reasons.
+        of_losses: the best hits of the queries that lost most against the first stage, with reasons.
         proportions: shares of counted claims that hold.
         faithfulness: judge → one evaluation for each way of choosing sentences, the system's own first.
     """
 
     system: str
     rankings: tuple[Ranking, ...]
+    of_losses: tuple[Ranking, ...] = ()
     proportions: tuple[Proportion, ...] = ()
     faithfulness: Mapping[str, tuple[Evaluation, ...]] = field(default_factory=dict)
 

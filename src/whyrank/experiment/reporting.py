@@ -67,7 +67,7 @@ def harms(outcome: Outcome) -> list[SystemHarm]:
     measure = outcome.evaluations[0].measures[0]
     first = names[0]
     before = _by_query(measured[first], measure)
-    explained = {e.system: {r.query.id: r for r in e.rankings} for e in outcome.reasons}
+    explained = {e.system: {r.query.id: r for r in (*e.rankings, *e.of_losses)} for e in outcome.reasons}
     found = []
     for name in names[1:]:
         after = _by_query(measured[name], measure)

@@ -1,7 +1,6 @@
 """Run an experiment: first stage, rankers, reasons, measures, files. What is finished already is not done again."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -11,16 +10,20 @@ from whyrank.datasets import Dataset
 from whyrank.errors import BadInput, MissingFile, Unwritable
 from whyrank.evaluate import measure, parse_measures
 from whyrank.evaluate.calibration import FITS, labelled, probabilities, reliability
+from whyrank.evaluate.harm import CUTOFF, SAME
 from whyrank.evaluate.results import Evaluation
 from whyrank.experiment import steps
 from whyrank.experiment.checks import Checking, checked
 from whyrank.experiment.outcome import Calibrated, Explained, Outcome, contrasts_of, environment
 from whyrank.experiment.reporting import write
-from whyrank.experiment.settings import ExperimentSettings, System
+from whyrank.experiment.settings import ExperimentSettings
 from whyrank.experiment.steps import Phase
 from whyrank.experiment.store import Store
 from whyrank.rankers.calibration import Calibration
-from whyrank.types import Progress, Qrels, Ranking, Run, Scorer
+from whyrank.types import Progress, Qrels, Ranking, Reranker, Run, Scorer
+
+LOSSES_EXPLAINED = 20
+"""Queries that lost most, whose reasons are given though they were not drawn."""
 
 
 def run(settings: ExperimentSettings, phase: Phase | None = None) -> Outcome:
@@ -35,71 +38,87 @@ def run(settings: ExperimentSettings, phase: Phase | None = None) -> Outcome:
         Unwritable: the folder cannot be written to; what was finished is safe.
     """
     phase = phase or _silent
-    parse_measures(settings.measures)  # before hours of work, not after
-    unknown = [system.ranker for system in settings.rankers if system.ranker not in rankers.RANKERS]
-    if unknown:
-        rankers.load(unknown[0])  # raises, with near matches
+    parse_measures(settings.measures)  # what is misspelt is said before hours of work, not after
+    loaded = {system.label: rankers.load(system.ranker, threads=settings.threads) for system in settings.rankers}
     dataset = datasets.load(settings.dataset, split=settings.split)
-    work = _folder(settings.output)
     qrels = _judged(dataset, settings)
     finished = {name: _finished(dataset, where) for name, where in settings.runs.items()}
-    given = steps.candidates(dataset, settings.first_stage, settings.depth, frozenset(qrels), work, phase)
-    systems: dict[str, Sequence[Ranking]] = {settings.first_stage_label: given}
-    reasons: list[Explained] = []
-    notes: list[str] = []
-    used: dict[str, str] = {}
-    for system in settings.rankers:
-        ranker = rankers.load(system.ranker, threads=settings.threads)
-        used[system.label] = ranker.name
-        with ExitStack() as opened:
-            store = opened.enter_context(Store(work / f"{_slug(system.ranker)}.rankings.jsonl"))
-            depth = system.depth or settings.depth
-            systems[system.label] = steps.reranked(given, ranker, depth, store, phase(f"reranking: {system.label}"))
-        if settings.reasons is None:
-            continue
-        if not isinstance(ranker, Scorer):
-            notes.append(f"{system.label} gives no reasons; none were checked")
-            continue
-        reasons.append(_explained(settings, system, ranker, systems, qrels, work, phase))
+    work = _folder(settings.output)
+    systems = _ranked(settings, dataset, frozenset(qrels), loaded, work, phase)
     phase("measuring")
     evaluations = _evaluations(settings, dataset, qrels, systems, finished)
+    telling = {label: r for label, r in loaded.items() if settings.reasons is not None and isinstance(r, Scorer)}
+    silent = [label for label in loaded if settings.reasons is not None and label not in telling]
     outcome = Outcome(
         dataset=dataset.name,
         qrels=qrels,
         systems=systems,
         evaluations=evaluations,
         contrasts=contrasts_of(evaluations, settings.baseline, settings.seed),
-        reasons=tuple(reasons),
+        reasons=tuple(
+            _explained(settings, label, ranker, systems[label], _losses(label, evaluations), qrels, work, phase)
+            for label, ranker in telling.items()
+        ),
         calibrations=_calibrated(settings, qrels, systems),
-        notes=tuple(notes),
+        notes=tuple(f"{label} gives no reasons; none were checked" for label in silent),
         settings=settings.model_dump(mode="json"),
-        environment=environment(used),
+        environment=environment({label: ranker.name for label, ranker in loaded.items()}),
         seed=settings.seed,
     )
     dump_resolved(settings, Path(settings.output) / "settings.yaml")
-    write(outcome, Path(settings.output), f"{dataset.name}: {', '.join(system.label for system in settings.rankers)}")
+    write(outcome, Path(settings.output), f"{dataset.name}: {', '.join(loaded)}")
     return outcome
+
+
+def _ranked(
+    settings: ExperimentSettings,
+    dataset: Dataset,
+    wanted: frozenset[str],
+    loaded: Mapping[str, Reranker],
+    work: Path,
+    phase: Phase,
+) -> dict[str, Sequence[Ranking]]:
+    given = steps.candidates(dataset, settings.first_stage, settings.depth, wanted, work, phase)
+    systems: dict[str, Sequence[Ranking]] = {settings.first_stage_label: given}
+    for system in settings.rankers:
+        depth = system.depth or settings.depth
+        with Store(work / f"{_slug(system.label)}.rankings.jsonl") as store:
+            progress = phase(f"reranking: {system.label}")
+            systems[system.label] = steps.reranked(given, loaded[system.label], depth, store, progress)
+    return systems
+
+
+def _losses(label: str, evaluations: Sequence[Evaluation]) -> list[str]:
+    """The queries that lost most against the first stage under the first measure."""
+    measured = {evaluation.name: evaluation for evaluation in evaluations}
+    [measure, *_] = evaluations[0].measures
+    deltas = measured[label].of(measure) - evaluations[0].of(measure)
+    worst = sorted(zip(deltas.tolist(), evaluations[0].queries, strict=True))[:LOSSES_EXPLAINED]
+    return [query for delta, query in worst if delta < -SAME]
 
 
 def _explained(
     settings: ExperimentSettings,
-    system: System,
+    label: str,
     ranker: Scorer,
-    systems: Mapping[str, Sequence[Ranking]],
+    rankings: Sequence[Ranking],
+    losses: Sequence[str],
     qrels: Qrels,
     work: Path,
     phase: Phase,
 ) -> Explained:
     assert settings.reasons is not None
     asked = settings.reasons
-    drawn = steps.sample([r.query.id for r in systems[system.label]], asked.queries, settings.seed)
-    ranked = [r for r in systems[system.label] if r.query.id in drawn and len(r)]
-    slug = _slug(system.ranker)
-    with Store(work / f"{slug}.reasons.jsonl") as store:
-        shown = steps.explained(ranked, ranker, asked.top, store, phase(f"finding reasons: {system.label}"))
-    with Store(work / f"{slug}.checks.jsonl") as store:
+    drawn = steps.sample([r.query.id for r in rankings], asked.queries, settings.seed)
+    ranked = [r for r in rankings if r.query.id in drawn and len(r)]
+    lost = [r for r in rankings if r.query.id in losses]
+    with Store(work / f"{_slug(label)}.reasons.jsonl") as store:
+        shown = steps.explained(ranked, ranker, asked.top, store, phase(f"finding reasons: {label}"))
+        progress = phase(f"finding reasons of losses: {label}")
+        of_losses = steps.explained(lost, ranker, CUTOFF, store, progress, counterfactuals=False)
+    with Store(work / f"{_slug(label)}.checks.jsonl") as store:
         found = checked(Checking(shown, ranked, ranker, asked, qrels, store, settings.seed, settings.threads, phase))
-    return Explained(system.label, tuple(shown), found.proportions, found.faithfulness)
+    return Explained(label, tuple(shown), tuple(of_losses), found.proportions, found.faithfulness)
 
 
 def _calibrated(

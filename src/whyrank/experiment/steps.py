@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,6 +17,8 @@ from whyrank.types import Hit, Progress, Query, Ranking, Reranker, Scorer, Usage
 
 Phase: TypeAlias = Callable[[str], Progress]
 """Begins a phase of the work by its name; gives what is told (done, total)."""
+
+VERSION = version("whyrank")
 
 BATCH = 1_000
 """Candidates between two writes: what a kill can cost, at most."""
@@ -89,14 +92,23 @@ def reranked(given: Sequence[Ranking], ranker: Reranker, depth: int, store: Stor
     return [_restored(ranking, store[name]) for ranking, name in zip(given, keys, strict=True)]
 
 
-def explained(ranked: Sequence[Ranking], ranker: Scorer, top: int, store: Store, progress: Progress) -> list[Ranking]:
+def explained(
+    ranked: Sequence[Ranking],
+    ranker: Scorer,
+    top: int,
+    store: Store,
+    progress: Progress,
+    *,
+    counterfactuals: bool = True,
+) -> list[Ranking]:
     """The best hits of each list with reasons: `top` of them and the next, which the last is compared with."""
+    kind = "reasons" if counterfactuals else "reasons without counterfactuals"
     shown = [ranking.top(top + 1) for ranking in ranked]
-    keys = [key(ranker, ranking, "reasons", top) for ranking in shown]
+    keys = [key(ranker, ranking, kind, top) for ranking in shown]
     for done, (ranking, name) in enumerate(zip(shown, keys, strict=True)):
         progress(done, len(shown))
         if name not in store:
-            reasons = reason.explain(ranking, ranker, top=top)
+            reasons = reason.explain(ranking, ranker, top=top, counterfactuals=counterfactuals)
             store.add([(name, formats.to_json(replace(ranking, explanations=reasons)))])
     progress(len(shown), len(shown))
     return [formats.from_json(store[name]) for name in keys]
@@ -108,9 +120,12 @@ def total(usages: Sequence[Usage]) -> Usage:
 
 
 def key(ranker: Reranker | Scorer, ranking: Ranking, *about: object) -> str:
-    """Names a piece of work on a ranking: what is done, by whom, and every text and score it is done to."""
+    """Names a piece of work on a ranking: what is done, by whom, and every text and score it is done to.
+
+    A ranker's name holds the fingerprint of its arithmetic; how reasons are found and checked changes with our version.
+    """
     hits = [(h.document.id, h.document.title, h.document.text, h.score, h.first_score) for h in ranking]
-    return fingerprint(list(about), ranker.name, ranking.query.id, ranking.query.text, hits)
+    return fingerprint(VERSION, list(about), ranker.name, ranking.query.id, ranking.query.text, hits)
 
 
 def _batches(places: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
