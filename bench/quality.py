@@ -15,10 +15,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-import ir_measures
-from ir_measures import nDCG
-
-from whyrank import formats
+from whyrank import evaluate, formats
 from whyrank.rankers import load
 from whyrank.types import Qrels, Ranking
 
@@ -34,15 +31,12 @@ NINE = (
     "wikiqa-dev",
     "birco-arguana",
 )
-MEASURE = nDCG @ 10
+MEASURE = "nDCG@10"
 
 
 def ndcg(rankings: list[Ranking], qrels: Qrels) -> float:
-    """Mean nDCG@10 over queries with a relevant document; the order of each ranking stands, whatever the scores."""
-    judged = {q: {d: int(g) for d, g in grades.items()} for q, grades in qrels.items() if max(grades.values()) > 0}
-    run = {r.query.id: {d: float(-i) for i, d in enumerate(r.ids)} for r in rankings if r.query.id in judged}
-    per_query = {m.query_id: m.value for m in ir_measures.iter_calc([MEASURE], judged, run)}
-    return sum(per_query.get(q, 0.0) for q in judged) / len(judged)
+    """Mean nDCG@10 over queries with a relevant document."""
+    return evaluate.measure("", rankings, qrels, [MEASURE], only_relevant=True).mean(MEASURE)
 
 
 def main() -> None:
