@@ -8,6 +8,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from whyrank import formats
 from whyrank.errors import Unwritable
 from whyrank.evaluate.harm import SystemHarm, balance, find_harm
@@ -18,6 +20,19 @@ from whyrank.report.evaluation_html import EvaluationReport, render_evaluation
 from whyrank.report.table_formats import render_table
 from whyrank.report.tables import Table, cost_table, proportion_table, ranking_table, reason_table
 from whyrank.types import Ranking
+
+SHOWN = (
+    "comp@1",
+    "comp",
+    "suff@1",
+    "suff",
+    "comp/replace",
+    "suff/replace",
+    "tau alone@1",
+    "nDCG@10 alone@1",
+    "tau excess@20%",
+)
+"""Measures of rationales that tables show; the CSV files have all."""
 
 LOWER_IS_BETTER = ("suff", "suff/replace")
 """Families of measures that are best when small."""
@@ -38,7 +53,7 @@ def tables(outcome: Outcome) -> list[Table]:
 
 def report_of(outcome: Outcome, title: str) -> EvaluationReport:
     """The page of an outcome. Of several systems with reasons and several judges, the first is shown on the page."""
-    reasons = next((f for e in outcome.reasons for f in e.faithfulness.values()), ())
+    reasons = _brief(next((f for e in outcome.reasons for f in e.faithfulness.values()), ()))
     return EvaluationReport(
         title=title,
         dataset=outcome.dataset,
@@ -102,7 +117,11 @@ def write(outcome: Outcome, folder: Path, title: str) -> None:
     for explained in outcome.reasons:
         formats.write_rankings(folder / "reasons" / f"{explained.system}.jsonl", explained.rankings)
     found = tables(outcome)
-    formats.write_lines(folder / "scores.csv", _scores(outcome.evaluations))
+    formats.write_lines(folder / "scores.csv", _scores("system", outcome.evaluations))
+    for explained in outcome.reasons:
+        for judge, evaluations in explained.faithfulness.items():
+            name = f"{explained.system}.judged-by-{judge}.csv"
+            formats.write_lines(folder / "reasons" / name, _scores("sentences", evaluations))
     _write_json(folder / "costs.json", {e.name: e.usage and asdict(e.usage) for e in outcome.evaluations})
     _write_json(folder / "environment.json", dict(outcome.environment))
     formats.write_lines(folder / "tables.md", (render_table(table, "markdown") for table in found))
@@ -112,12 +131,21 @@ def write(outcome: Outcome, folder: Path, title: str) -> None:
 
 def _faithfulness(explained: Explained, judge: str, evaluations: Sequence[Evaluation], seed: int) -> Table:
     by = "the ranker itself" if judge == "self" else judge
+    brief = _brief(evaluations)
     return reason_table(
-        evaluations,
-        contrasts_of(evaluations, None, seed),
-        intervals_of(evaluations, seed),
-        lower_is_better=_lower(evaluations),
+        brief,
+        contrasts_of(brief, None, seed),
+        intervals_of(brief, seed),
+        lower_is_better=_lower(brief),
         title=f"{explained.system}: are its rationales true? Judged by {by}",
+    )
+
+
+def _brief(evaluations: Sequence[Evaluation]) -> tuple[Evaluation, ...]:
+    """The same with the measures that are shown."""
+    kept = [name for name in SHOWN if evaluations and name in evaluations[0].measures]
+    return tuple(
+        replace(e, measures=tuple(kept), values_QM=np.stack([e.of(name) for name in kept], axis=1)) for e in evaluations
     )
 
 
@@ -134,8 +162,8 @@ def _with_reasons(ranking: Ranking, explained: Ranking | None) -> Ranking:
     return ranking if explained is None else replace(ranking, explanations=explained.explanations)
 
 
-def _scores(evaluations: Iterable[Evaluation]) -> Iterator[str]:
-    yield "system,query,measure,value"
+def _scores(what: str, evaluations: Iterable[Evaluation]) -> Iterator[str]:
+    yield f"{what},query,measure,value"
     for evaluation in evaluations:
         for query, row in zip(evaluation.queries, evaluation.values_QM.tolist(), strict=True):
             for measure, value in zip(evaluation.measures, row, strict=True):

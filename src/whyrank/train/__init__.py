@@ -1,0 +1,1 @@
+"""Training: losses, the body in torch, and adapters over it. Needs the extra `train`."""
