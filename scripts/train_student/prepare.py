@@ -1,0 +1,271 @@
+"""Collections to arrays of token ids: what `train.py` reads, and what `evaluate.py` scores.
+
+    python scripts/train_student/prepare.py --out build/student [--data ../shared/data] [--seed 0]
+
+Writes groups.npz (every group, its pairs as the body reads them: [CLS] query [SEP] text [SEP], all of segment 0),
+groups.json (sources, licences, what was removed and why) and, for each set that is scored, <set>.npz.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from groups import SOURCES, Group, existing, lines, with_easier
+from overlap import Judged, words
+from tokenizers import Tokenizer
+
+from whyrank import formats
+from whyrank.encode.passages import CLS, SEP, cut, harmless
+from whyrank.encode.weights import SHIPPED
+from whyrank.retrieve import BM25
+from whyrank.text import split_sentences
+from whyrank.types import Document, Ranking
+
+WINDOW, QUERY, OVERLAP = 256, 96, 32  # tokens: a pair with its three markers, the query at most, what passages share
+TRAINED = 176  # tokens a pair in training: long texts lose their end, which halves what they cost
+HELD_OUT_LISTS = 100
+EASIER = 2  # texts of other queries added to each teacher list
+MS_MARCO = ("dual-reasons", "windows", "rank-zephyr", "instructir")
+FITTED = 150  # queries of each training split that weights are fitted on, held out of training
+DEPTH = 100
+NINE = (
+    "trec-dl19-passage", "trecqa", "wikiqa-dev", "beir-dbpedia-50q-5k", "medline-med", "cisi", "cranfield",
+    "birco-arguana", "beir-scifact",
+)  # fmt: skip
+JUDGED = (*NINE, "checkthat2020-task2", "npl-vaswani", "multihop-hotpotqa-100", "xquad-en")
+DEVELOPMENT = ("birco-doris-mae-dev", "birco-whatsthatbook-dev", "birco-clinical-trial-dev")
+
+
+class Dev(NamedTuple):
+    """A split to fit on; candidates are the given run's, or BM25's over the corpus."""
+
+    folder: str
+    queries: str = "queries.jsonl"
+    qrels: str = "qrels.trec"
+    corpus: str = "corpus.jsonl"
+    run: str | None = "bm25.trec"
+
+
+DEV = {
+    "instructir": Dev("train-msmarco-instructir-1743"),
+    "trecqa-dev": Dev("trecqa", "dev-queries.jsonl", "dev-qrels.trec", "dev-corpus.jsonl", None),
+    "checkthat-dev": Dev("checkthat2020-task2", "dev-queries.jsonl", "dev-qrels.trec", run=None),
+    "squad": Dev("train-squad-sentences"),
+    "nq": Dev("train-nq-open-gold"),
+    "nfcorpus-dev": Dev("train-nfcorpus", "dev-queries.jsonl", "dev-qrels.trec", run=None),
+    "scifact-train": Dev("beir-scifact", "train-queries.jsonl", "train-qrels.trec", run=None),
+    "pubmedqa": Dev("train-pubmedqa-1k"),
+    "whatsthatbook-dev": Dev("birco-whatsthatbook-dev"),
+}
+
+
+class Pairs:
+    """Collects pairs as flat arrays: ids, the sentence of each token (-1 for markers and query), where pairs end."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        tokenizer.encode_special_tokens = True
+        self._tokenizer = tokenizer
+        self._known: dict[str, tuple[list[int], list[int]]] = {}
+        self.ids: list[int] = []
+        self.sentences: list[int] = []
+        self.ends: list[int] = []
+
+    def query(self, text: str) -> list[int]:
+        """The first `QUERY` tokens."""
+        return list(self._tokenizer.encode(harmless(text), add_special_tokens=False).ids[:QUERY])
+
+    def add(self, query: Sequence[int], text: str, limit: int, *, whole: bool = False) -> int:
+        """Append the first passage of `text`, or all of them if `whole`; returns how many."""
+        ids, places = self._read(text)
+        room = limit - 3 - len(query)
+        ranges = cut(len(ids), room, OVERLAP) if whole else [(0, min(len(ids), room))]
+        for a, b in ranges:
+            self.ids += [CLS, *query, SEP, *ids[a:b], SEP]
+            self.sentences += [-1] * (len(query) + 2) + places[a:b] + [-1]
+            self.ends.append(len(self.ids))
+        return len(ranges)
+
+    def _read(self, text: str) -> tuple[list[int], list[int]]:
+        """Token ids of a text and the sentence of each; a text that several queries ask about is read once."""
+        if text not in self._known:
+            one = self._tokenizer.encode(harmless(text), add_special_tokens=False)
+            starts = [a for a, _ in split_sentences(text)] or [0]
+            places = np.searchsorted(starts, [a for a, _ in one.offsets], side="right") - 1
+            self._known[text] = list(one.ids), np.clip(places, 0, 32_000).tolist()
+        return self._known[text]
+
+    def arrays(self) -> dict[str, Any]:
+        """The columns: ids uint16, sentences int16, ends int64."""
+        return {
+            "ids": np.array(self.ids, dtype=np.uint16),
+            "sentences": np.array(self.sentences, dtype=np.int16),
+            "ends": np.array(self.ends, dtype=np.int64),
+        }
+
+
+def answerable(data: Path, split: Dev) -> list[str]:
+    """Ids of the split's queries with a relevant document, in the seeded order that fitting uses."""
+    qrels = formats.read_qrels(existing(data / split.folder, split.qrels))
+    queries = formats.read_queries(existing(data / split.folder, split.queries))
+    found = [q.id for q in sorted(queries, key=lambda q: q.id) if max(qrels.get(q.id, {"": 0}).values()) > 0]
+    return [found[i] for i in np.random.default_rng(0).permutation(len(found))]
+
+
+def kept_away(data: Path) -> tuple[Judged, Judged]:
+    """Judged test queries, and those that weights are fitted on."""
+    tests = [q["text"] for name in JUDGED for q in lines(data / name / "queries.jsonl")]
+    for path in sorted((data / "teacher-r2r-dual-reasons").glob("validation-*")):
+        tests += [row["query"] for row in lines(path)]
+    fitted = [q["text"] for name in DEVELOPMENT for q in lines(data / name / "queries.jsonl")]
+    for split in DEV.values():
+        chosen = set(answerable(data, split)[:FITTED])
+        rows = lines(existing(data / split.folder, split.queries))
+        fitted += [q["text"] for q in rows if q["_id"] in chosen]
+    return Judged(tests), Judged(fitted)
+
+
+def gold(group: Group) -> list[int]:
+    """The sentence of each text that the answer lies in, -1 without answer or where it spans two."""
+    result = []
+    for text, answer in zip(group.texts, group.answers, strict=True):
+        spans = split_sentences(text)
+        hit = [i for i, (a, b) in enumerate(spans) if answer and a < answer[1] and answer[0] < b]
+        result.append(hit[0] if len(hit) == 1 and len(spans) > 1 else -1)
+    return result
+
+
+def training(data: Path, out: Path, tokenizer: Tokenizer, seed: int) -> None:
+    """groups.npz and groups.json; 100 teacher lists are marked as held out, with all lists of the same queries."""
+    tests, fitted = kept_away(data)
+    found = {n: list(s.read(data / s.folder, np.random.default_rng(seed))) for n, s in SOURCES.items()}
+    clean = [g for g in found["dual-reasons"] if not tests.is_near(g.query) and not fitted.is_near(g.query)]
+    chosen = np.random.default_rng(seed).permutation(len(clean))[:HELD_OUT_LISTS]
+    held_out = {words(clean[i].query) for i in chosen}
+    near_held_out = Judged([clean[i].query for i in chosen])
+    passages = [t for n in MS_MARCO for g in found[n] for t in g.texts]
+    for name in ("dual-reasons", "windows"):
+        rng = np.random.default_rng(seed)
+        lists = [g for g in found[name] if words(g.query) not in held_out]
+        found[name] = [g for g in found[name] if words(g.query) in held_out]
+        found[name] += with_easier(lists, passages, rng, count=EASIER)
+    pairs = Pairs(tokenizer)
+    names = list(SOURCES)
+    columns: dict[str, list[int | float]] = {
+        k: [] for k in ("source", "order", "held_out", "group_end", "target", "gold")
+    }
+    report: dict[str, dict[str, object]] = {}
+    for name, groups in found.items():
+        count: Counter[str] = Counter()
+        for group in groups:
+            mine = name == "dual-reasons" and words(group.query) in held_out
+            reason = (
+                "near a judged query" if tests.is_near(group.query)
+                else "near a query that weights are fitted on" if fitted.is_near(group.query)
+                else "near a held-out teacher list" if not mine and near_held_out.is_near(group.query)
+                else ""
+            )  # fmt: skip
+            count[f"removed: {reason}" if reason else "held out" if mine else "groups"] += 1
+            if reason:
+                continue
+            query = pairs.query(group.query)
+            for text in group.texts:
+                pairs.add(query, text, WINDOW if mine else TRAINED)
+            columns["target"] += group.targets
+            columns["gold"] += gold(group)
+            columns["group_end"].append(len(columns["target"]))
+            columns["source"].append(names.index(name))
+            columns["order"].append(group.kind == "order")
+            columns["held_out"].append(mine)
+            count["pairs"] += len(group.texts)
+        source = SOURCES[name]
+        report[name] = {"folder": source.folder, "licence": source.licence, "terms": source.terms, **count}
+        print(name, dict(count), file=sys.stderr, flush=True)
+    kinds: dict[str, type] = {"target": np.float32, "order": np.bool_, "held_out": np.bool_}
+    arrays: dict[str, Any] = {k: np.array(v, dtype=kinds.get(k, np.int32)) for k, v in columns.items()}
+    np.savez(out / "groups.npz", names=np.array(names), **pairs.arrays(), **arrays)
+    (out / "groups.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+def scored(rankings: Sequence[Ranking], qrels: dict[str, dict[str, float]], path: Path, tokenizer: Tokenizer) -> None:
+    """One set to score: pairs, and for each the candidate it is a passage of."""
+    pairs = Pairs(tokenizer)
+    owner: list[int] = []
+    qids: list[str] = []
+    dids: list[str] = []
+    first: list[float | None] = []
+    grade: list[float] = []
+    for ranking in rankings:
+        query = pairs.query(ranking.query.text)
+        for hit in ranking.hits:
+            owner += [len(dids)] * pairs.add(query, hit.document.full_text, WINDOW, whole=True)
+            qids.append(ranking.query.id)
+            dids.append(hit.document.id)
+            first.append(hit.first_score)
+            grade.append(qrels[ranking.query.id].get(hit.document.id, 0.0))
+    chosen = {r.query.id for r in rankings}
+    judged = {q: sorted((max(g, 0.0) for g in qrels[q].values()), reverse=True)[:10] for q in chosen}
+    ideal = json.dumps(judged)
+    np.savez(path, owner=np.array(owner, dtype=np.int32), qid=np.array(qids), did=np.array(dids),
+             first=np.array(first), grade=np.array(grade), ideal=np.array(ideal), **pairs.arrays())  # fmt: skip
+
+
+def candidates(folder: Path, split: Dev, chosen: Sequence[str], depth: int) -> list[Ranking]:
+    """The first `depth` of the given run, or of BM25 over the corpus."""
+    documents = formats.read_documents(existing(folder, split.corpus))
+    queries = {q.id: q for q in formats.read_queries(existing(folder, split.queries))}
+    if split.run is None:
+        return BM25.build(documents).search_many([queries[q] for q in chosen], k=depth)
+    run, by_id = formats.read_run(existing(folder, split.run)), {d.id: d for d in documents}
+
+    def one(qid: str) -> Ranking:
+        kept = dict(sorted(run.get(qid, {}).items(), key=lambda item: -item[1])[:depth])
+        found: list[Document] = [by_id[d] for d in kept]
+        return Ranking.of(queries[qid], found, list(kept.values()))
+
+    return [one(q) for q in chosen]
+
+
+def main() -> None:
+    """Write everything, or only the parts named."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("build/student"))
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("WHYRANK_DATA", "../shared/data")))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--dev-queries", type=int, default=30)
+    parser.add_argument("--dev-depth", type=int, default=DEPTH)
+    parser.add_argument(
+        "--test-queries", type=int, default=10**9, help="of each judged set at most, drawn with the seed"
+    )
+    parser.add_argument("--only", nargs="+", choices=("groups", "dev", "nine"), default=["groups", "dev", "nine"])
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    tokenizer = Tokenizer.from_file(str(SHIPPED / "tokenizer.json"))
+    if "groups" in given.only:
+        training(given.data, given.out, tokenizer, given.seed)
+    for name, split in DEV.items() if "dev" in given.only else ():
+        folder = given.data / split.folder
+        rankings = candidates(folder, split, answerable(given.data, split)[: given.dev_queries], given.dev_depth)
+        qrels = formats.read_qrels(existing(folder, split.qrels))
+        scored([r for r in rankings if r.hits], qrels, given.out / f"dev-{name}.npz", tokenizer)
+    for name in NINE if "nine" in given.only else ():
+        folder = given.data / name
+        qrels = {q: g for q, g in formats.read_qrels(folder / "qrels.trec").items() if max(g.values()) > 0}
+        run = existing(folder, "bm25.trec")
+        rankings = [
+            r.top(DEPTH) for r in formats.read_rankings(run, corpus=folder, queries=folder) if r.query.id in qrels
+        ]
+        drawn = np.random.default_rng(given.seed).permutation(len(rankings))[: given.test_queries]
+        rankings = [rankings[i] for i in sorted(drawn)]
+        scored(rankings, qrels, given.out / f"test-{name}.npz", tokenizer)
+
+
+if __name__ == "__main__":
+    main()
