@@ -45,6 +45,8 @@ def test_the_settings_of_rerank() -> None:
         "depth": 1000,
         "top_k": None,
         "explain": 0,
+        "min_probability": None,
+        "calibration": None,
         "threads": None,
     }
     with pytest.raises(ValidationError):

@@ -61,18 +61,18 @@ class RerankSettings(Settings):
         ranker: name of the ranker.
         depth: how many candidates of each query are read; the others keep their order below.
         top_k: how many are returned; all if None.
+        explain: for how many of the best documents reasons are given.
         min_probability: what is less likely to be relevant, by the ranker's calibration, is left out.
         calibration: a file that an experiment fitted, in place of the one that comes with the ranker.
-        explain: for how many of the best documents reasons are given.
         threads: processor threads; as many as there are if None.
     """
 
     ranker: str = "evidence"
     depth: Count = DEPTH
     top_k: Count | None = None
+    explain: Annotated[int, Field(ge=0)] = 0
     min_probability: Annotated[float, Field(ge=0, le=1)] | None = None
     calibration: str | None = None
-    explain: Annotated[int, Field(ge=0)] = 0
     threads: Count | None = None
 
 
@@ -200,6 +200,8 @@ def _explained(model: type[BaseModel], details: ErrorDetails) -> str:
         return f"{key!r} is a secret: write env:NAME, the name of the environment variable that holds it"
     message, value = details["msg"], details["input"]
     told = f"{message[:1].lower()}{message[1:]}"
+    if details["type"] == "value_error":
+        return told.removeprefix("value error, ")
     if isinstance(value, bool):
         told += " (yes, no, on and off are true and false in YAML: quote them)"
     # Where models belong, what was given instead may be the secret that belongs inside them.

@@ -145,3 +145,35 @@ def test_a_calibration_of_ones_own_decides_what_is_kept(run: Run, here: Path, li
     ended = run(*asked, "-c", "calibration=other.json")
     assert ended.code == 2
     assert "fitted to the scores of 'another@1'" in ended.err
+
+
+def test_excluded_documents_take_their_reasons_with_them(run: Run, here: Path, lines: Lines) -> None:
+    lines("d.jsonl", [{"id": "a", "text": "Rain falls from clouds."}, {"id": "b", "text": "Cats purr at night."}])
+    assert run("rerank", "why does rain fall?", "d.jsonl", "--explain", "2", "-o", "re.jsonl").code == 0
+    (here / "rain.trec").write_text("1 0 b 1\n")
+    (here / "out.trec").write_text("1 0 a 1\n")
+    asked = ("evaluate", "re.jsonl", "--qrels", "rain.trec", "--excluded", "out.trec", "-m", "RR@10", "-f", "json")
+    ended = run(*asked)
+    assert ended.code == 0
+    assert [s["per_query"]["RR@10"]["1"] for s in json.loads(ended.out)[0]["systems"]] == [1.0, 1.0]
+
+
+def test_a_list_that_nothing_reranked_has_no_first_stage(run: Run, here: Path, lines: Lines) -> None:
+    name = lines("plain.jsonl", [{"query": {"id": "q1", "text": "x"}, "documents": [{"id": "a", "text": "y"}]}])
+    found = json.loads(run("evaluate", name, "--qrels", "qrels.trec", "-m", "RR@10", "-f", "json").out)
+    assert [s["name"] for s in found[0]["systems"]] == ["plain"]
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["good.trec", "--qrels", "qrels.trec", "-o", "x.pdf"], "no output format by the name called '.pdf'"),
+        (["-c", "exp.yaml", "--ties", "trec_eval"], "everything else stands in the experiment file"),
+        (["=good.trec", "--qrels", "qrels.trec"], "names no run"),
+        (["bm52", "--dataset", "demo"], "called 'bm52'"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(run: Run, here: Path, args: list[str], said: str) -> None:
+    ended = run("evaluate", *args)
+    assert ended.code == 2
+    assert said in ended.err

@@ -18,6 +18,7 @@ from whyrank import config, formats
 from whyrank.errors import BadInput, MissingFile, UnknownName
 from whyrank.experiment import ExperimentSettings
 from whyrank.experiment import run as conduct
+from whyrank.experiment.store import alone
 from whyrank.rankers.calibration import Calibration
 from whyrank.rankers.evidence import EvidenceRanker
 from whyrank.types import Progress
@@ -137,6 +138,7 @@ def test_calibration_is_fitted_on_one_half_and_measured_on_the_other(tmp_path: P
         ({"measures": ["nDGC@10", "R@"]}, UnknownName, "nDCG@10"),
         ({"first_stage": "splade"}, MissingFile, "neither a file nor a run of demo"),
         ({"runs": ["tasb"]}, MissingFile, "neither a file nor a run of demo"),
+        ({"reasons": {"judges": ["bm52"]}}, UnknownName, "did you mean bm25.*known: bi-encoder, bm25, evidence, self"),
     ],
 )
 def test_what_is_not_there_is_said_before_the_work(
@@ -156,8 +158,92 @@ def test_what_is_not_there_is_said_before_the_work(
         ({"reasons": {"checks": ["vibes"]}}, "'statements', 'counterfactuals'"),
         ({"measures": []}, "measures"),
         ({"depth": 0}, "depth"),
+        ({"seed": -1}, "seed"),
+        ({"runs": ["a/run.trec", "b/run.trec"]}, "two runs are called 'run'"),
+        ({"runs": [{"a": "b"}]}, "is no name and no file"),
+        ({"rankers": [{"ranker": "evidence", "name": "../../out"}]}, "names become names of files"),
+        ({"rankers": [{"ranker": "evidence", "name": "a/b"}]}, "names become names of files"),
     ],
 )
 def test_settings_that_cannot_be_meant(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
     with pytest.raises(BadInput, match=said):
         settings(tmp_path, **{"rankers": ["evidence"], **changes})
+
+
+def collection(folder: Path, texts: list[str]) -> str:
+    """A collection of one relevant document a query."""
+    folder.mkdir(exist_ok=True)
+    lines = {
+        "corpus.jsonl": [json.dumps({"_id": f"d{i}", "text": text}) for i, text in enumerate(texts)],
+        "queries.jsonl": [json.dumps({"_id": f"q{i}", "text": text.split(".")[0]}) for i, text in enumerate(texts)],
+        "qrels.trec": [f"q{i} 0 d{i} 1" for i in range(len(texts))],
+    }
+    for name, content in lines.items():
+        (folder / name).write_text("\n".join(content) + "\n")
+    return str(folder)
+
+
+ONE_SENTENCE = [
+    "Blue whales eat krill.",
+    "Whales breathe air.",
+    "Krill eat algae in blue water.",
+    "Air is mostly nitrogen.",
+]
+
+
+def test_a_text_that_changed_is_searched_and_ranked_anew(tmp_path: Path) -> None:
+    own: dict[str, Any] = {"dataset": collection(tmp_path / "own", ONE_SENTENCE), "rankers": ["bi-encoder"]}
+    before = conduct(settings(tmp_path, **own, reasons=None))
+    collection(tmp_path / "own", [text.replace("Whales", "Sharks") for text in ONE_SENTENCE])
+    after = conduct(settings(tmp_path, **own, reasons=None))
+    texts = [{hit.document.text for r in o.systems["bm25"] for hit in r} for o in (before, after)]
+    assert "Whales breathe air." in texts[0]
+    assert not any("Whales breathe" in text for text in texts[1])
+
+
+def test_measures_that_are_undefined_everywhere_are_left_out(tmp_path: Path) -> None:
+    own = collection(tmp_path / "own", ONE_SENTENCE)
+    reasons = {"top": 1, "queries": 2, "depth": 3, "checks": ["erasure"], "judges": ["bm25"]}
+    outcome = conduct(settings(tmp_path, dataset=own, rankers=["evidence"], reasons=reasons))
+    assert outcome.reasons[0].faithfulness["bm25"][0].measures
+    assert (tmp_path / "results" / "report.html").is_file()
+
+
+def test_a_curve_that_cannot_be_fitted_is_a_note_and_costs_nothing_else(tmp_path: Path) -> None:
+    outcome = conduct(settings(tmp_path, rankers=["bi-encoder"], reasons=None, queries=1, calibrate="isotonic"))
+    [note] = outcome.notes
+    assert note.startswith("bi-encoder was not calibrated: no scored document")
+    assert (tmp_path / "results" / "report.html").is_file()
+
+
+def test_a_run_of_another_collection_is_said_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "foreign.trec").write_text("cookies Q0 x1 1 1.0 r\ncookies Q0 x2 2 0.5 r\n")
+    given = settings(tmp_path, rankers=["bi-encoder"], reasons=None, runs=[str(tmp_path / "foreign.trec")])
+    with pytest.raises(BadInput, match="no document that is judged"):
+        conduct(given)
+    (tmp_path / "foreign.trec").write_text("q9 Q0 x1 1 1.0 r\n")
+    with pytest.raises(BadInput, match="no query in common"):
+        conduct(given)
+    assert not (tmp_path / "results").exists()
+
+
+def test_one_process_at_a_time_and_results_of_these_settings_only(tmp_path: Path) -> None:
+    conduct(settings(tmp_path, rankers=["bi-encoder"], reasons=None, queries=2))
+    assert (tmp_path / "results" / "runs" / "bi-encoder.trec").is_file()
+    given = settings(tmp_path, rankers=[{"ranker": "bi-encoder", "name": "other"}], reasons=None, queries=2)
+    with alone(tmp_path / "results" / "work"), pytest.raises(BadInput, match="another process is working"):
+        conduct(given)
+    conduct(given)
+    assert {file.name for file in (tmp_path / "results" / "runs").iterdir()} == {"bm25.trec", "other.trec"}
+
+
+def test_equal_scores_of_the_first_stage_are_settled_like_those_of_any_run(tmp_path: Path) -> None:
+    own = Path(collection(tmp_path / "own", ONE_SENTENCE))
+    lines = [f"q{q} Q0 d{d} {r} 1.0 t" for q in range(4) for r, d in enumerate((1, 0, 3, 2), 1)]
+    (own / "tied.trec").write_text("\n".join(lines) + "\n")
+    given = {"dataset": str(own), "first_stage": "tied", "runs": {"same": "tied"}, "rankers": ["bi-encoder"]}
+    for ties in ("rank", "trec_eval"):
+        outcome = conduct(settings(tmp_path, **given, ties=ties, reasons=None))
+        first, reranked, same = outcome.evaluations
+        assert first.values_QM.tolist() == same.values_QM.tolist()
+        assert (first.ties, reranked.ties, same.ties) == (ties, "rank", ties)

@@ -50,8 +50,11 @@ def evaluate(
         str | None, typer.Option("--baseline", metavar="NAME", help="Compare with this run; by default the first.")
     ] = None,
     ties: Annotated[
-        str, typer.Option("--ties", metavar="LAW", help="rank, or trec_eval (by document id) for published values.")
-    ] = "rank",
+        str | None,
+        typer.Option(
+            "--ties", metavar="LAW", help="rank (the default), or trec_eval (by document id): published values."
+        ),
+    ] = None,
     excluded: Annotated[
         str | None,
         typer.Option(
@@ -85,15 +88,15 @@ def evaluate(
     if is_listing:
         _list_datasets()
         return
-    if config and (runs or qrels or dataset or measures or baseline or excluded):
+    if config and (runs or qrels or dataset or measures or baseline or excluded or ties or is_only_relevant):
         raise BadInput("with --config everything else stands in the experiment file; use -c key=value to change it")
-    if ties not in TIES:
+    if ties not in (None, *TIES):
         raise unknown("law of ties", ties, TIES)
     with working(quiet=quiet) as work:
         if config:
             outcome = _experiment(config, work)
         else:
-            how = (measures, cast("Ties", ties), excluded, is_only_relevant, baseline)
+            how = (measures, cast("Ties", ties or "rank"), excluded, is_only_relevant, baseline)
             outcome = _compared(runs or [], qrels, dataset, how, work)
     _show(outcome, form, output, quiet=quiet)
 
@@ -105,18 +108,23 @@ def _format(name: str | None, output: str | None) -> str:
 
     if name is not None and name not in FORMATS:
         raise unknown("output format", name, FORMATS)
-    return name or BY_SUFFIX.get(Path(output or "").suffix.lower(), "table")
+    suffix = Path(output or "").suffix.lower()
+    if name is None and suffix not in ("", ".txt", *BY_SUFFIX):
+        raise unknown("output format by the name", suffix, (*BY_SUFFIX, ".txt"))
+    return name or BY_SUFFIX.get(suffix, "table")
 
 
 def _experiment(config: list[str], work: "Work") -> "Outcome":
+    from pathlib import Path
+
     from whyrank.config import load
     from whyrank.errors import BadInput
     from whyrank.experiment import ExperimentSettings, run
 
-    files = [item for item in config if "=" not in item]
+    files = [item for item in config if "=" not in item or Path(item).is_file()]
     if len(files) != 1:
         raise BadInput(f"--config names {len(files)} files; give one experiment file, and key=value for the rest")
-    settings = load(ExperimentSettings, files[0], [item for item in config if "=" in item])
+    settings = load(ExperimentSettings, files[0], [item for item in config if item not in files])
     return run(settings, work.phase)
 
 
@@ -164,19 +172,23 @@ def _read(
     from pathlib import Path
 
     from whyrank import formats
-    from whyrank.errors import DuplicateId
+    from whyrank.errors import BadInput, DuplicateId, unknown
 
     found: dict[str, Run | Sequence[Ranking]] = {}
     for given in names:
         label, is_named, where = given.partition("=") if not Path(given).exists() else ("", "", given)
         if not is_named:
             label, where = Path(given).name.split(".")[0] or given, given
+        if not label or not where:
+            raise BadInput(f"{given!r} names no run; write RUN, or NAME=RUN")
         if label in found:
             raise DuplicateId(f"two runs are called {label!r}; write NAME=RUN to give one another name")
         if collection is not None and where in collection.runs and not Path(where).exists():
             found[label] = collection.run(where)
         elif where != "-" and Path(where).is_file() and formats.FORMATS[formats.detect(where)].kind == "rankings":
             found[label] = formats.read_rankings(where, progress=work.phase(f"reading {label}"))
+        elif collection is not None and not Path(where).exists():
+            raise unknown(f"run of {collection.name}, and no file,", where, collection.runs)
         else:
             found[label] = formats.read_run(where)
     return found
@@ -238,6 +250,8 @@ def _rendered(outcome: "Outcome", form: str) -> str:
         return page.getvalue()
     if form == "json":
         return json.dumps([json.loads(render_table(table, "json")) for table in tables(outcome)], indent=1) + "\n"
+    if form == "csv":  # one table, or no program could read it; the others are in json
+        return render_table(tables(outcome)[0], form)
     return "\n".join(render_table(table, form) for table in tables(outcome))
 
 

@@ -126,12 +126,15 @@ class Dataset:
         """
         return {query: scores_of(found) for query, found in self._entries(name).items()}
 
-    def rankings(self, run: str | None = None, *, depth: int | None = None) -> list[Ranking]:
+    def rankings(
+        self, run: str | None = None, *, depth: int | None = None, queries: Collection[str] | None = None
+    ) -> list[Ranking]:
         """The candidates of a run with their texts, best first; queries of other splits are left out.
 
         Args:
             run: its name; may be None where there is only one.
             depth: how many candidates a query; all if None.
+            queries: ids of the queries that are wanted; all if None.
 
         Raises:
             BadInput: several runs and none named, no query of the run in this split, documents without a text.
@@ -141,7 +144,7 @@ class Dataset:
             raise BadInput(f"depth is {depth}; give 1 or more, or None for all candidates")
         self._need("documents", "its runs can be measured, and neither reranked nor explained")
         name = self._only_run() if run is None else run
-        asked = {query.id: query for query in self.queries}
+        asked = {query.id: query for query in self.queries if queries is None or query.id in queries}
         entries = {q: _best(found, depth) for q, found in self._entries(name).items() if q in asked}
         if not entries:
             raise BadInput(

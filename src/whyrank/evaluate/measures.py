@@ -83,7 +83,7 @@ def measure(
         run: scores by query and document, or rankings.
         qrels: whole grades by query and document; −100 excludes the document from its query.
         measures: names, see `parse_measures`.
-        ties: "rank", or "trec_eval" to reproduce published values.
+        ties: "rank", or "trec_eval" to reproduce published values. Rankings are in order and have no ties.
         excluded: query id → ids of documents that may not count for it.
         only_relevant: leave out the queries that have no document with a grade above 0.
         allow_unjudged: measure a run even if none of its documents is judged.
@@ -126,7 +126,7 @@ def measure(
         ),
         usage=usage if usage is not None else _usage(run),
         gain=_gain(asked),
-        ties=ties,
+        ties=ties if isinstance(run, Mapping) else "rank",
     )
 
 
@@ -218,7 +218,7 @@ def _unjudged(name: str, orders: Orders, judged: Mapping[str, Mapping[str, int]]
     return (
         f"the run {name!r} has no document that is judged for its query: for query {query!r} it has "
         f"{_some(orders[query])}, judged are {_some(judged[query])}; is it a run of another collection, or of other "
-        "ids? If it found nothing that is judged, pass allow_unjudged=True"
+        "ids? (in Python, allow_unjudged=True measures it all the same)"
     )
 
 

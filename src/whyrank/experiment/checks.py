@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from whyrank import rankers, reason
+from whyrank.errors import unknown
 from whyrank.evaluate.reasons.comparisons import check_counterfactuals, check_differences, comparisons_in_order
 from whyrank.evaluate.reasons.erasure import Measured, erasure
 from whyrank.evaluate.reasons.grounding import check_numbers, check_order, check_polarity, check_quotes
@@ -18,7 +19,7 @@ from whyrank.evaluate.reasons.statements import told
 from whyrank.evaluate.results import Evaluation, Proportion
 from whyrank.experiment.settings import Reasons
 from whyrank.experiment.steps import Phase, key
-from whyrank.experiment.store import Store
+from whyrank.experiment.store import Store, fingerprint
 from whyrank.types import Explanations, Progress, Qrels, Ranking, Reranker, Scorer
 
 MEASURED_TOP = 3
@@ -132,12 +133,15 @@ def _stability(given: Checking) -> list[Proportion]:
         for name, value in zip(record["measures"], record["values"], strict=True):
             values.setdefault(name, []).append(value)
     defined = {name: [v for v in found if not np.isnan(v)] for name, found in values.items()}
-    return [Proportion(name, sum(v == 1 for v in found), len(found), "queries") for name, found in defined.items()]
+    return [
+        Proportion(name, sum(v == 1 for v in found), len(found), "queries for which it is so")
+        for name, found in defined.items()
+    ]
 
 
 def _faithfulness(given: Checking, name: str, judge: Judge) -> tuple[Evaluation, ...]:
     wanted = given.asked.checks
-    judged_by = given.ranker.name if name == "self" else name
+    judged_by = _judge_key(given, name)
 
     def make(ranking: Ranking) -> Any:
         best = ranking.top(given.asked.depth)
@@ -179,13 +183,38 @@ def _values(evaluation: Evaluation) -> Iterable[tuple[str, float]]:
     return zip(evaluation.measures, evaluation.values_QM[0].tolist(), strict=True)
 
 
+def check_judges(names: Sequence[str]) -> None:
+    """Refuse judges that are not there.
+
+    Raises:
+        UnknownName: a name is neither "self" nor "bm25" nor a ranker's.
+    """
+    known = ("self", "bm25", *rankers.RANKERS)
+    for name in names:
+        if name not in known:
+            raise unknown("judge", name, known)
+
+
+def _judge_key(given: Checking, name: str) -> str:
+    """Names a judge by all that its scores depend on."""
+    if name == "self":
+        return given.ranker.name
+    if name == "bm25":
+        return fingerprint("bm25", sorted(_texts(given).items()))
+    return rankers.load(name, threads=given.threads).name
+
+
+def _texts(given: Checking) -> dict[str, str]:
+    """The documents that BM25 as a judge takes its statistics from: all candidates of the queries that were drawn."""
+    return {hit.document.id: hit.document.full_text for ranking in given.ranked for hit in ranking}
+
+
 def _judge(given: Checking, name: str) -> Judge:
     if name == "self":
         assert isinstance(given.ranker, Reranker)
         return by_ranker(given.ranker)
     if name == "bm25":
-        texts = {hit.document.id: hit.document.full_text for ranking in given.ranked for hit in ranking}
-        return Lexical(texts.values())
+        return Lexical(_texts(given).values())
     return by_ranker(rankers.load(name, threads=given.threads))
 
 

@@ -65,6 +65,7 @@ def compare_runs(
         dataset=dataset,
         qrels=qrels,
         systems=ranked,
+        first_stage=FIRST_STAGE if FIRST_STAGE in given and FIRST_STAGE not in runs else "",
         evaluations=evaluations,
         contrasts=contrasts_of(evaluations, baseline, seed),
         reasons=tuple(reasons),
@@ -84,6 +85,8 @@ def _with_first_stage(runs: Mapping[str, Run | Sequence[Ranking]]) -> Mapping[st
 
 
 def _is_reranked(ranking: Ranking) -> bool:
+    if not ranking.ranker:
+        return False
     places = [hit.first_rank for hit in ranking]
     return not ranking.left_out and sorted(places) == list(range(1, len(places) + 1))
 

@@ -1,5 +1,6 @@
 """What an experiment, or a comparison of finished runs, found."""
 
+import math
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -49,7 +50,8 @@ class Outcome:
     Attributes:
         dataset: its name.
         qrels: the judgements of the queries that were drawn.
-        systems: label → rankings; the first stage first, finished runs not among them.
+        systems: label → rankings; finished runs, which bring no texts, are not among them.
+        first_stage: the label of what the others reranked; "" where that is not known.
         evaluations: every system measured, finished runs last.
         contrasts: each system against the baseline, by measure.
         reasons: of the systems that give some.
@@ -63,6 +65,7 @@ class Outcome:
     dataset: str
     qrels: Qrels
     systems: Mapping[str, Sequence[Ranking]]
+    first_stage: str
     evaluations: tuple[Evaluation, ...]
     contrasts: tuple[Contrast, ...]
     reasons: tuple[Explained, ...]
@@ -87,7 +90,21 @@ def contrasts_of(evaluations: Sequence[Evaluation], baseline: str | None, seed: 
         return ()
     shared = [name for name in evaluations[0].measures if all(name in e.measures for e in evaluations)]
     against = baseline or evaluations[0].name
-    return tuple(c for name in shared for c in compare(evaluations, name, baseline=against, seed=seed))
+    found: list[Contrast] = []
+    for name in shared:
+        base = next(e for e in evaluations if e.name == against)
+        paired = [e for e in evaluations if e is base or _have_in_common(e, base, name)]
+        found += compare(paired, name, baseline=against, seed=seed)
+    return tuple(found)
+
+
+def _have_in_common(one: Evaluation, other: Evaluation, measure: str) -> bool:
+    """Whether some query has a value in both: a measure may be undefined for every query."""
+    defined = [
+        {q for q, value in zip(e.queries, e.of(measure).tolist(), strict=True) if not math.isnan(value)}
+        for e in (one, other)
+    ]
+    return not defined[0].isdisjoint(defined[1])
 
 
 def intervals_of(evaluations: Sequence[Evaluation], seed: int) -> dict[tuple[str, str], tuple[float, float]]:

@@ -18,7 +18,7 @@ from whyrank.experiment.outcome import Explained, Outcome, contrasts_of, interva
 from whyrank.formats.files import replacing
 from whyrank.report.evaluation_html import EvaluationReport, render_evaluation
 from whyrank.report.table_formats import render_table
-from whyrank.report.tables import Table, cost_table, proportion_table, ranking_table, reason_table
+from whyrank.report.tables import Cell, Column, Table, cost_table, proportion_table, ranking_table, reason_table
 from whyrank.types import Ranking
 
 SHOWN = (
@@ -43,28 +43,31 @@ def tables(outcome: Outcome) -> list[Table]:
     found = [ranking_table(outcome.evaluations, outcome.contrasts, intervals_of(outcome.evaluations, outcome.seed))]
     if any(e.usage is not None for e in outcome.evaluations):
         found.append(cost_table(outcome.evaluations))
+    if outcome.calibrations:
+        found.append(_calibration(outcome))
+    return [*found, *_reasons(outcome)]
+
+
+def _reasons(outcome: Outcome) -> list[Table]:
+    found = []
     for explained in outcome.reasons:
-        if explained.proportions:
-            found.append(proportion_table(explained.proportions, title=f"{explained.system}: what its reasons state"))
         for judge, evaluations in explained.faithfulness.items():
             found.append(_faithfulness(explained, judge, evaluations, outcome.seed))
+        if explained.proportions:
+            found.append(proportion_table(explained.proportions, title=f"{explained.system}: what its reasons state"))
     return found
 
 
 def report_of(outcome: Outcome, title: str) -> EvaluationReport:
-    """The page of an outcome. Of several systems with reasons and several judges, the first is shown on the page."""
-    reasons = _brief(next((f for e in outcome.reasons for f in e.faithfulness.values()), ()))
+    """The page of an outcome."""
     return EvaluationReport(
         title=title,
         dataset=outcome.dataset,
         evaluations=outcome.evaluations,
         contrasts=outcome.contrasts,
         intervals=intervals_of(outcome.evaluations, outcome.seed),
-        reasons=reasons,
-        reason_contrasts=contrasts_of(reasons, None, outcome.seed),
-        reason_intervals=intervals_of(reasons, outcome.seed),
-        lower_is_better=_lower(reasons),
-        proportions=[p for e in outcome.reasons for p in e.proportions],
+        reason_tables=_reasons(outcome),
+        calibration_table=_calibration(outcome) if outcome.calibrations else None,
         calibration={name: found.reliability.bins for name, found in outcome.calibrations.items()},
         harms=harms(outcome),
         settings=outcome.settings,
@@ -75,16 +78,17 @@ def report_of(outcome: Outcome, title: str) -> EvaluationReport:
 
 def harms(outcome: Outcome) -> list[SystemHarm]:
     """Each reranker against the first stage, under the first measure, with the reasons that were given."""
-    names = list(outcome.systems)
-    if len(names) < 2:
+    first = outcome.first_stage
+    if not first:
         return []
     measured = {e.name: e for e in outcome.evaluations}
     measure = outcome.evaluations[0].measures[0]
-    first = names[0]
     before = _by_query(measured[first], measure)
     explained = {e.system: {r.query.id: r for r in (*e.rankings, *e.of_losses)} for e in outcome.reasons}
     found = []
-    for name in names[1:]:
+    for name in outcome.systems:
+        if name == first:
+            continue
         after = _by_query(measured[name], measure)
         reranked = [_with_reasons(r, explained.get(name, {}).get(r.query.id)) for r in outcome.systems[name]]
         found.append(
@@ -110,12 +114,14 @@ def write(outcome: Outcome, folder: Path, title: str) -> None:
             (folder / name).mkdir(exist_ok=True)
     except OSError as error:
         raise Unwritable(f"{folder}: cannot be written to ({error.strerror}); name another folder") from error
+    _drop_earlier(folder)
     for name, ranked in outcome.systems.items():
         formats.write_rankings(folder / "runs" / f"{name}.trec", ranked, "run", tag=name)
     for name, fitted in outcome.calibrations.items():
         fitted.calibration.save(folder / f"{name}.calibration.json")
     for explained in outcome.reasons:
-        formats.write_rankings(folder / "reasons" / f"{explained.system}.jsonl", explained.rankings)
+        shown = {ranking.query.id: ranking for ranking in (*explained.of_losses, *explained.rankings)}
+        formats.write_rankings(folder / "reasons" / f"{explained.system}.jsonl", shown.values())
     found = tables(outcome)
     formats.write_lines(folder / "scores.csv", _scores("system", outcome.evaluations))
     for explained in outcome.reasons:
@@ -127,6 +133,29 @@ def write(outcome: Outcome, folder: Path, title: str) -> None:
     formats.write_lines(folder / "tables.md", (render_table(table, "markdown") for table in found))
     _write_json(folder / "tables.json", [json.loads(render_table(table, "json")) for table in found])
     formats.write_lines(folder / "report.html", [render_evaluation(report_of(outcome, title))])
+
+
+def _drop_earlier(folder: Path) -> None:
+    """What an earlier run of the folder wrote for each system: some may be gone, or have other reasons now."""
+    for pattern in ("runs/*.trec", "reasons/*.jsonl", "reasons/*.judged-by-*.csv", "*.calibration.json"):
+        for file in folder.glob(pattern):
+            file.unlink()
+
+
+def _calibration(outcome: Outcome) -> Table:
+    rows = []
+    for name, (calibration, found) in outcome.calibrations.items():
+        pairs = f"{calibration.pairs:,} and {found.pairs:,}"
+        rows.append((Cell(name), Cell(found.ece), Cell(found.brier), Cell(found.base_brier), Cell(pairs)))
+    columns = (
+        Column("system", "name"),
+        Column("ECE", "score", lower_is_better=True),
+        Column("Brier", "score", lower_is_better=True),
+        Column("Brier of the mean", "score"),
+        Column("pairs fitted on and measured on", "text"),
+    )
+    note = "Measured on the half of the queries that the curve was not fitted on; ECE over ten bins of equal width."
+    return Table("Calibration", columns, tuple(rows), (note,))
 
 
 def _faithfulness(explained: Explained, judge: str, evaluations: Sequence[Evaluation], seed: int) -> Table:

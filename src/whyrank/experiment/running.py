@@ -1,7 +1,6 @@
 """Run an experiment: first stage, rankers, reasons, measures, files. What is finished already is not done again."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 from whyrank import datasets, formats, rankers
@@ -13,14 +12,14 @@ from whyrank.evaluate.calibration import FITS, labelled, probabilities, reliabil
 from whyrank.evaluate.harm import CUTOFF, SAME
 from whyrank.evaluate.results import Evaluation
 from whyrank.experiment import steps
-from whyrank.experiment.checks import Checking, checked
+from whyrank.experiment.checks import Checking, check_judges, checked
 from whyrank.experiment.outcome import Calibrated, Explained, Outcome, contrasts_of, environment
 from whyrank.experiment.reporting import write
 from whyrank.experiment.settings import ExperimentSettings
 from whyrank.experiment.steps import Phase
-from whyrank.experiment.store import Store
+from whyrank.experiment.store import Store, alone
 from whyrank.rankers.calibration import Calibration
-from whyrank.types import Progress, Qrels, Ranking, Reranker, Run, Scorer
+from whyrank.types import Progress, Qrels, Ranking, Reranker, Run, Scorer, Usage
 
 LOSSES_EXPLAINED = 20
 """Queries that lost most, whose reasons are given though they were not drawn."""
@@ -37,36 +36,51 @@ def run(settings: ExperimentSettings, phase: Phase | None = None) -> Outcome:
         BadInput: the settings name what is not there, or another process is working on the same experiment.
         Unwritable: the folder cannot be written to; what was finished is safe.
     """
-    phase = phase or _silent
     parse_measures(settings.measures)  # what is misspelt is said before hours of work, not after
+    check_judges(settings.reasons.judges if settings.reasons else ())
     loaded = {system.label: rankers.load(system.ranker, threads=settings.threads) for system in settings.rankers}
     dataset = datasets.load(settings.dataset, split=settings.split)
     qrels = _judged(dataset, settings)
-    finished = {name: _finished(dataset, where) for name, where in settings.runs.items()}
+    finished = _measured_runs(settings, dataset, qrels)
     work = _folder(settings.output)
+    with alone(work):
+        return _run(settings, dataset, qrels, loaded, finished, work, phase or _silent)
+
+
+def _run(
+    settings: ExperimentSettings,
+    dataset: Dataset,
+    qrels: Qrels,
+    loaded: Mapping[str, Reranker],
+    finished: Sequence[Evaluation],
+    work: Path,
+    phase: Phase,
+) -> Outcome:
     systems = _ranked(settings, dataset, frozenset(qrels), loaded, work, phase)
     phase("measuring")
-    evaluations = _evaluations(settings, dataset, qrels, systems, finished)
+    evaluations = (*_evaluations(settings, dataset, qrels, systems), *finished)
     telling = {label: r for label, r in loaded.items() if settings.reasons is not None and isinstance(r, Scorer)}
     silent = [label for label in loaded if settings.reasons is not None and label not in telling]
+    calibrations, uncalibrated = _calibrated(settings, qrels, systems)
     outcome = Outcome(
         dataset=dataset.name,
         qrels=qrels,
         systems=systems,
+        first_stage=settings.first_stage_label,
         evaluations=evaluations,
         contrasts=contrasts_of(evaluations, settings.baseline, settings.seed),
         reasons=tuple(
             _explained(settings, label, ranker, systems[label], _losses(label, evaluations), qrels, work, phase)
             for label, ranker in telling.items()
         ),
-        calibrations=_calibrated(settings, qrels, systems),
-        notes=tuple(f"{label} gives no reasons; none were checked" for label in silent),
+        calibrations=calibrations,
+        notes=(*(f"{label} gives no reasons; none were checked" for label in silent), *uncalibrated),
         settings=settings.model_dump(mode="json"),
         environment=environment({label: ranker.name for label, ranker in loaded.items()}),
         seed=settings.seed,
     )
-    dump_resolved(settings, Path(settings.output) / "settings.yaml")
     write(outcome, Path(settings.output), f"{dataset.name}: {', '.join(loaded)}")
+    dump_resolved(settings, Path(settings.output) / "settings.yaml")
     return outcome
 
 
@@ -123,27 +137,33 @@ def _explained(
 
 def _calibrated(
     settings: ExperimentSettings, qrels: Qrels, systems: Mapping[str, Sequence[Ranking]]
-) -> dict[str, Calibrated]:
+) -> tuple[dict[str, Calibrated], list[str]]:
+    """A curve for each ranker, and in words which have none and why."""
+    found, notes = {}, []
+    for label in (system.label for system in settings.rankers) if settings.calibrate else ():
+        try:
+            found[label] = _calibrate(settings, qrels, systems[label])
+        except BadInput as error:
+            notes.append(f"{label} was not calibrated: {error}")
+    return found, notes
+
+
+def _calibrate(settings: ExperimentSettings, qrels: Qrels, ranked: Sequence[Ranking]) -> Calibrated:
     """Fitted on one half of the queries and measured on the other; what is kept is the curve that was measured."""
-    if settings.calibrate is None:
-        return {}
+    assert settings.calibrate is not None
     half = steps.sample(list(qrels), len(qrels) // 2, settings.seed)
-    found = {}
-    for label in (system.label for system in settings.rankers):
-        ranked = systems[label]
-        seen = labelled([r for r in ranked if r.query.id in half], qrels)
-        unseen = labelled([r for r in ranked if r.query.id not in half], qrels)
-        curve = FITS[settings.calibrate](*seen)
-        is_with = any(hit.first_score is not None for r in ranked for hit in r)
-        calibration = Calibration(
-            ranker=next(r.ranker for r in ranked),
-            with_first_stage=curve if is_with else None,
-            without_first_stage=None if is_with else curve,
-            fitted_on=f"{len(half)} queries of {settings.dataset}",
-            pairs=len(seen.scores_N),
-        )
-        found[label] = Calibrated(calibration, reliability(probabilities(curve, unseen.scores_N), unseen.outcomes_N))
-    return found
+    seen = labelled([r for r in ranked if r.query.id in half], qrels)
+    unseen = labelled([r for r in ranked if r.query.id not in half], qrels)
+    curve = FITS[settings.calibrate](*seen)
+    is_with = any(hit.first_score is not None for r in ranked for hit in r)
+    calibration = Calibration(
+        ranker=ranked[0].ranker,
+        with_first_stage=curve if is_with else None,
+        without_first_stage=None if is_with else curve,
+        fitted_on=f"{len(half)} queries of {settings.dataset}",
+        pairs=len(seen.scores_N),
+    )
+    return Calibrated(calibration, reliability(probabilities(curve, unseen.scores_N), unseen.outcomes_N))
 
 
 def _judged(dataset: Dataset, settings: ExperimentSettings) -> Qrels:
@@ -159,6 +179,16 @@ def _judged(dataset: Dataset, settings: ExperimentSettings) -> Qrels:
     return {name: grades for name, grades in dataset.qrels.items() if name in drawn}
 
 
+def _measured_runs(settings: ExperimentSettings, dataset: Dataset, qrels: Qrels) -> list[Evaluation]:
+    """The finished runs, measured before anything is ranked: a run of another collection is said at once."""
+    found = []
+    for name, where in settings.runs.items():
+        run = _finished(dataset, where)
+        drawn = {query: scores for query, scores in run.items() if query in qrels}
+        found.append(_measure(settings, dataset, qrels, name, drawn or run))
+    return found
+
+
 def _finished(dataset: Dataset, where: str) -> Run:
     if where in dataset.runs:
         return dataset.run(where)
@@ -170,29 +200,46 @@ def _finished(dataset: Dataset, where: str) -> Run:
 
 
 def _evaluations(
+    settings: ExperimentSettings, dataset: Dataset, qrels: Qrels, systems: Mapping[str, Sequence[Ranking]]
+) -> list[Evaluation]:
+    found = []
+    for name, ranked in systems.items():
+        is_first = name == settings.first_stage_label
+        usage = None if is_first else steps.total([ranking.usage for ranking in ranked])
+        run = _scores(ranked) if is_first else ranked
+        # Ids are the dataset's own: a sample of queries for which nothing judged was found is no mistake.
+        found.append(_measure(settings, dataset, qrels, name, run, usage=usage, allow_unjudged=True))
+    return found
+
+
+def _scores(first: Sequence[Ranking]) -> Run | Sequence[Ranking]:
+    """The first stage by its scores, so that ties are settled as they are for any run; by place where it has none."""
+    if any(hit.first_score is None for ranking in first for hit in ranking):
+        return first
+    return {r.query.id: {h.document.id: h.first_score or 0.0 for h in r} for r in first if len(r)}
+
+
+def _measure(
     settings: ExperimentSettings,
     dataset: Dataset,
     qrels: Qrels,
-    systems: Mapping[str, Sequence[Ranking]],
-    finished: Mapping[str, Run],
-) -> tuple[Evaluation, ...]:
-    measured = partial(
-        measure,
-        qrels=qrels,
-        measures=settings.measures,
+    name: str,
+    run: Run | Sequence[Ranking],
+    *,
+    usage: Usage | None = None,
+    allow_unjudged: bool = False,
+) -> Evaluation:
+    return measure(
+        name,
+        run,
+        qrels,
+        settings.measures,
         ties=settings.ties,
         excluded=dataset.excluded,
         only_relevant=settings.only_relevant,
-        allow_unjudged=True,  # ids are the dataset's own
+        allow_unjudged=allow_unjudged,
+        usage=usage,
     )
-    found = []
-    for name, ranked in systems.items():
-        usage = steps.total([ranking.usage for ranking in ranked]) if name != settings.first_stage_label else None
-        found.append(measured(name, ranked, usage=usage))
-    for name, run_ in finished.items():
-        drawn = {query: scores for query, scores in run_.items() if query in qrels}
-        found.append(measured(name, drawn))
-    return tuple(found)
 
 
 def _folder(output: str) -> Path:

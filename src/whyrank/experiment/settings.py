@@ -1,5 +1,6 @@
 """What an experiment file may say."""
 
+import re
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, TypeAlias
@@ -52,6 +53,9 @@ class Reasons(Settings):
     judges: tuple[str, ...] = ("self", "bm25")
 
 
+_NAME = re.compile(r"\w(?:[\w.+ -]*[\w+-])?")
+
+
 def _system(value: Any) -> Any:
     return {"ranker": value} if isinstance(value, str) else value
 
@@ -60,7 +64,15 @@ def _runs(value: Any) -> Any:
     """A list of names or files becomes a mapping from name to file; a file is named by its stem."""
     if not isinstance(value, list | tuple):
         return value
-    return {PurePath(run).name.split(".")[0] if isinstance(run, str) else run: run for run in value}
+    found: dict[str, str] = {}
+    for run in value:
+        if not isinstance(run, str):
+            raise ValueError(f"{run!r} is no name and no file; write a list of names, or a mapping {{name: file}}")
+        stem = PurePath(run).name.split(".")[0]
+        if stem in found:
+            raise ValueError(f"two runs are called {stem!r}; write a mapping {{name: file}} to name them apart")
+        found[stem] = run
+    return found
 
 
 class ExperimentSettings(Settings):
@@ -99,7 +111,7 @@ class ExperimentSettings(Settings):
     baseline: str | None = None
     reasons: Reasons | None = Reasons()
     calibrate: Literal["temperature", "isotonic"] | None = None
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
     threads: Count | None = None
     output: str
 
@@ -108,6 +120,10 @@ class ExperimentSettings(Settings):
         names = [self.first_stage_label, *(system.label for system in self.rankers), *self.runs]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two systems are called {twice[0]!r}; give one another name")
+        if strange := [name for name in names if not _NAME.fullmatch(name)]:
+            raise ValueError(
+                f"a system is called {strange[0]!r}; names become names of files: letters, digits, and . _ + - within"
+            )
         if self.baseline is not None and self.baseline not in names:
             raise ValueError(f"the baseline {self.baseline!r} is none of the systems {', '.join(names)}")
         return self

@@ -1,5 +1,6 @@
 """The steps of an experiment; each takes up what is finished and does what is missing."""
 
+import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -47,7 +48,7 @@ def candidates(
     reach = depth + max((len(excluded.get(query.id, ())) for query in queries), default=0)
     phase("first stage")
     if first_stage in dataset.runs:
-        found = dataset.rankings(first_stage, depth=reach)
+        found = dataset.rankings(first_stage, depth=reach, queries=wanted)
     elif Path(first_stage).is_file():
         found = formats.read_rankings(first_stage, corpus=dataset.documents(), queries=dataset.queries)
     elif first_stage == "bm25":
@@ -62,22 +63,37 @@ def candidates(
 
 
 def without(ranking: Ranking, excluded: Collection[str]) -> Ranking:
-    """The ranking without some documents; the others move up."""
+    """The ranking without some documents and what was said about them; the others move up."""
     hits = [hit for hit in ranking if hit.document.id not in excluded]
     if len(hits) == len(ranking):
         return ranking
     renumbered = {place: new for new, place in enumerate(sorted(hit.first_rank for hit in hits), 1)}
-    return replace(ranking, hits=tuple(replace(hit, first_rank=renumbered[hit.first_rank]) for hit in hits))
+    reasons = ranking.explanations
+    if reasons is not None:
+        direct = tuple(d for d in reasons.direct if d.document_id not in excluded)
+        comparisons = tuple(c for c in reasons.comparisons if not {c.upper_id, c.lower_id} & set(excluded))
+        reasons = replace(reasons, direct=direct, comparisons=comparisons)
+    moved = tuple(replace(hit, first_rank=renumbered[hit.first_rank]) for hit in hits)
+    return replace(ranking, hits=moved, explanations=reasons)
 
 
 def _search(dataset: Dataset, queries: Sequence[Query], depth: int, folder: Path, phase: Phase) -> list[Ranking]:
-    where = folder / f"bm25-{fingerprint(dataset.source, dataset.split)[:8]}.index"
+    phase("reading the corpus")
+    where = folder / f"bm25-{_digest(dataset)}.index"
     if where.is_dir():
         index = BM25.load(where)
     else:
         index = BM25.build(dataset.documents(), progress=phase("indexing"))
         index.save(where)
     return index.search_many(queries, k=depth)
+
+
+def _digest(dataset: Dataset) -> str:
+    """Names the corpus by every text in it: an index of other texts must not be taken for its own."""
+    digest = hashlib.sha256(VERSION.encode())
+    for document in dataset.documents():
+        digest.update(fingerprint(document.id, document.title, document.text).encode())
+    return digest.hexdigest()[:16]
 
 
 def reranked(given: Sequence[Ranking], ranker: Reranker, depth: int, store: Store, progress: Progress) -> list[Ranking]:

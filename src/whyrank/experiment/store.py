@@ -9,7 +9,8 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -18,7 +19,7 @@ from whyrank.errors import BadInput, Corrupt, Unwritable
 
 
 def fingerprint(*parts: object) -> str:
-    """32 hex digits that name these values: equal values, and only they, have the same ones.
+    """32 hex digits that name these values; a set, a list and a tuple of the same items are the same.
 
     >>> fingerprint("a", 1) == fingerprint("a", 1), fingerprint("a", 1) == fingerprint("a1")
     (True, False)
@@ -46,7 +47,7 @@ class Store:
         except OSError as error:
             raise Unwritable(f"{path}: cannot be written ({error.strerror}); name another folder") from error
         try:
-            self._lock()
+            _lock(self._file, self._path)
             self._records = self._read()
         except BaseException:
             self._file.close()
@@ -85,8 +86,9 @@ class Store:
         self._records.update(new)
 
     def close(self) -> None:
-        """Let others open it."""
-        self._file.close()
+        """Let others open it. What a failed `add` could not write is not tried again."""
+        with suppress(OSError):
+            self._file.close()
 
     def __enter__(self) -> "Store":
         return self
@@ -95,14 +97,6 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _lock(self) -> None:
-        try:
-            _lock(self._file.fileno())
-        except OSError as error:
-            raise BadInput(
-                f"{self._path}: another process is working on this experiment; wait for it, or name another folder"
-            ) from error
 
     def _read(self) -> dict[str, Any]:
         self._file.seek(0)
@@ -129,16 +123,42 @@ class Store:
             raise Unwritable(f"{self._path}: cannot be mended ({error.strerror})") from error
 
 
-def _lock(handle: int) -> None:
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Work in a folder as the only process that does.
+
+    Raises:
+        BadInput: another process is at work there.
+        Unwritable: the folder cannot be written to.
+    """
+    path = folder / "lock"
+    try:
+        file = path.open("a+b")
+    except OSError as error:
+        raise Unwritable(f"{path}: cannot be written ({error.strerror}); name another folder") from error
+    with file:
+        _lock(file, path)
+        yield
+
+
+def _lock(file: BinaryIO, path: Path) -> None:
     """Take the file for this process; the system lets it go when the process ends, however it ends."""
-    if sys.platform == "win32":
-        import msvcrt
+    try:
+        if sys.platform == "win32":
+            import msvcrt
 
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
 
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError) as error:
+        raise BadInput(
+            f"{path}: another process is working on this experiment; wait for it, or name another folder"
+        ) from error
+    except OSError as error:
+        raise Unwritable(f"{path}: cannot be locked ({error.strerror}); name a folder on another disk") from error
 
 
 def _record(line: bytes) -> Mapping[str, Any] | None:

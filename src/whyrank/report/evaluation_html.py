@@ -45,6 +45,8 @@ class EvaluationReport:
         reasons, reason_contrasts, reason_intervals: the same for ways of giving reasons.
         lower_is_better: measures of reasons that are best when small.
         proportions: shares of counted things that reasons state.
+        reason_tables: finished tables about reasons, each with a title that says whose they are and who judged.
+        calibration_table: the figures of the curves in `calibration`.
         training: series of one measure against the size of the training set, by name.
         calibration: bins of the reliability diagram, by name.
         harms: rerankers against their first stage.
@@ -62,6 +64,8 @@ class EvaluationReport:
     reason_intervals: Intervals = field(default_factory=dict)
     lower_is_better: Sequence[str] = ()
     proportions: Sequence[Proportion] = ()
+    reason_tables: Sequence[Table] = ()
+    calibration_table: Table | None = None
     training: Mapping[str, Sequence[Trained]] = field(default_factory=dict)
     calibration: Mapping[str, Sequence[ReliabilityBin]] = field(default_factory=dict)
     harms: Sequence[SystemHarm] = ()
@@ -216,7 +220,9 @@ def _training(report: EvaluationReport) -> str:
 
 
 def _calibration(report: EvaluationReport) -> str:
-    return pictures.calibration(report.calibration)
+    table = report.calibration_table
+    figures = table_html(table) + _notes(table) if table else ""
+    return pictures.calibration(report.calibration) + figures
 
 
 def _reasons(report: EvaluationReport) -> str:
@@ -234,6 +240,7 @@ def _reasons(report: EvaluationReport) -> str:
     if report.proportions:
         counted = proportion_table(report.proportions)
         parts.append(f"<h3>{safe(counted.title)}</h3>{table_html(counted)}")
+    parts += [f"<h3>{safe(t.title)}</h3>{table_html(t)}{_notes(t)}" for t in report.reason_tables]
     return "".join(parts)
 
 
