@@ -111,6 +111,7 @@ def test_what_is_unlikely_to_be_relevant_is_left_out() -> None:
     assert likely[1] < 0.1
     kept = whyrank.rerank(QUERY, TEXTS, min_probability=0.5)
     assert (kept.hits, kept.left_out) == (everything.hits[:1], 2)
+    assert whyrank.rerank(QUERY, TEXTS, min_probability=likely[0]).hits == everything.hits[:1]  # no less is enough
     assert whyrank.rerank(QUERY, TEXTS, min_probability=0.0).hits == everything.hits
     with pytest.raises(BadInput, match="accepted: 0 to 1"):
         whyrank.rerank(QUERY, TEXTS, min_probability=1.5)

@@ -58,6 +58,9 @@ def test_everything_is_written(finished: Path) -> None:
     assert "numpy" in environment
     again = config.load(ExperimentSettings, results / "settings.yaml")
     assert again == config.load(ExperimentSettings, finished / "exp.yaml")
+    assert {"by-query-shallow.svg", "by-query-bi-encoder.svg", "differences.svg", "cost.svg"} == {
+        file.name for file in (results / "plots").iterdir()
+    }
     page = (results / "report.html").read_text()
     assert page.startswith("<!doctype html>")
     assert "shallow" in page

@@ -15,6 +15,7 @@ from whyrank.errors import Unwritable
 from whyrank.evaluate.harm import SystemHarm, balance, find_harm
 from whyrank.evaluate.results import Evaluation
 from whyrank.experiment.outcome import Explained, Outcome, contrasts_of, intervals_of
+from whyrank.experiment.pictures import write_plots
 from whyrank.formats.files import replacing
 from whyrank.report.evaluation_html import EvaluationReport, render_evaluation
 from whyrank.report.table_formats import render_table
@@ -110,7 +111,7 @@ def write(outcome: Outcome, folder: Path, title: str) -> None:
         Unwritable: a file could not be written.
     """
     try:
-        for name in ("runs", "reasons"):
+        for name in ("runs", "reasons", "plots"):
             (folder / name).mkdir(exist_ok=True)
     except OSError as error:
         raise Unwritable(f"{folder}: cannot be written to ({error.strerror}); name another folder") from error
@@ -132,12 +133,13 @@ def write(outcome: Outcome, folder: Path, title: str) -> None:
     _write_json(folder / "environment.json", dict(outcome.environment))
     formats.write_lines(folder / "tables.md", (render_table(table, "markdown") for table in found))
     _write_json(folder / "tables.json", [json.loads(render_table(table, "json")) for table in found])
+    write_plots(outcome, folder / "plots")
     formats.write_lines(folder / "report.html", [render_evaluation(report_of(outcome, title))])
 
 
 def _drop_earlier(folder: Path) -> None:
     """What an earlier run of the folder wrote for each system: some may be gone, or have other reasons now."""
-    for pattern in ("runs/*.trec", "reasons/*.jsonl", "reasons/*.judged-by-*.csv", "*.calibration.json"):
+    for pattern in ("runs/*.trec", "reasons/*.jsonl", "reasons/*.judged-by-*.csv", "*.calibration.json", "plots/*.svg"):
         for file in folder.glob(pattern):
             file.unlink()
 
