@@ -1,6 +1,6 @@
 """`whyrank evaluate`: how good rankings are, what they cost, and whether their reasons are true."""
 
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
@@ -22,7 +22,6 @@ EXAMPLES = (
     "whyrank evaluate --datasets",
 )
 FORMATS = ("table", "markdown", "latex", "csv", "json", "html")
-TIES = ("rank", "trec_eval")
 BY_SUFFIX = {".md": "markdown", ".tex": "latex", ".csv": "csv", ".json": "json", ".html": "html", ".htm": "html"}
 
 
@@ -83,6 +82,7 @@ def evaluate(
     """
     from whyrank.cli.progress import working
     from whyrank.errors import BadInput, unknown
+    from whyrank.evaluate import Ties
 
     form = _format(format_, output)
     if is_listing:
@@ -90,8 +90,8 @@ def evaluate(
         return
     if config and (runs or qrels or dataset or measures or baseline or excluded or ties or is_only_relevant):
         raise BadInput("with --config everything else stands in the experiment file; use -c key=value to change it")
-    if ties not in (None, *TIES):
-        raise unknown("law of ties", ties, TIES)
+    if ties is not None and ties not in get_args(Ties):
+        raise unknown("law of ties", ties, get_args(Ties))
     with working(quiet=quiet) as work:
         if config:
             outcome = _experiment(config, work)

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from whyrank._extras import require
 from whyrank.errors import BadInput
+from whyrank.evaluate.results import Values
 from whyrank.rankers.calibration import Curve, Isotonic, Temperature
 from whyrank.types import Qrels, Ranking
 
-Values = npt.NDArray[np.float64]
 BINS = 10
 
 

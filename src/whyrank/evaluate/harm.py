@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from whyrank.errors import BadInput
+from whyrank.evaluate.comparison import EQUAL
 from whyrank.types import Comparison, Direct, Qrels, Query, Ranking
 
 CUTOFF = 10
-SAME = 1e-9
-"""Changes up to this are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ def balance(before: Mapping[str, float], after: Mapping[str, float]) -> Balance:
         after: the same after reranking.
     """
     deltas = [after[q] - before[q] for q in _both(before, after)]
-    gains, losses = [d for d in deltas if d > SAME], [d for d in deltas if d < -SAME]
+    gains, losses = [d for d in deltas if d > EQUAL], [d for d in deltas if d < -EQUAL]
     return Balance(
         queries=len(deltas),
         helped=len(gains),
@@ -155,7 +154,7 @@ def find_harm(
     if k < 1:
         raise BadInput(f"k is {k}; give the number of places to compare, 1 or more")
     old, new = _by_query(first, "first"), _by_query(reranked, "reranked")
-    hurt = [q for q in _both(before, after) if after[q] - before[q] < -SAME]
+    hurt = [q for q in _both(before, after) if after[q] - before[q] < -EQUAL]
     found = []
     for q in sorted(hurt, key=lambda q: (after[q] - before[q], q)):
         nothing = Ranking(Query(q, ""), ())

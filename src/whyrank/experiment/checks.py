@@ -18,7 +18,7 @@ from whyrank.evaluate.reasons.stability import stability, unchanged_by_explainin
 from whyrank.evaluate.reasons.statements import told
 from whyrank.evaluate.results import Evaluation, Proportion
 from whyrank.experiment.settings import Reasons
-from whyrank.experiment.steps import Phase, key
+from whyrank.experiment.steps import Phase, as_given, key
 from whyrank.experiment.store import Store, fingerprint
 from whyrank.types import Explanations, Progress, Qrels, Ranking, Reranker, Scorer
 
@@ -118,7 +118,7 @@ def _stability(given: Checking) -> list[Proportion]:
         return [replace(r, explanations=explain(r)) for r in ranker.rerank_many(rankings)]
 
     def make(ranking: Ranking) -> Any:
-        candidates = [_as_given(ranking)]
+        candidates = [as_given(ranking)]
         found = stability(answer, candidates, seed=given.seed)
         same = unchanged_by_explaining(ranker, explain, candidates)
         return {
@@ -234,9 +234,3 @@ def _by_query(
         found.append(given.store[name])
     progress(len(rankings), len(rankings))
     return found
-
-
-def _as_given(ranking: Ranking) -> Ranking:
-    """The candidates of a ranking as they were before it was made."""
-    hits = sorted(ranking.hits, key=lambda hit: hit.first_rank)
-    return Ranking.of(ranking.query, [h.document for h in hits], [h.first_score for h in hits])

@@ -1,13 +1,12 @@
 """Finished runs side by side: nothing is retrieved, ranked or explained, only measured."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
 from whyrank.evaluate import measure
 from whyrank.evaluate.ordering import Ties
 from whyrank.experiment.checks import statements
 from whyrank.experiment.outcome import Explained, Outcome, contrasts_of, environment
-from whyrank.experiment.steps import without
+from whyrank.experiment.steps import as_given, without
 from whyrank.types import Qrels, Ranking, Run
 
 FIRST_STAGE = "first stage"
@@ -45,7 +44,7 @@ def compare_runs(
         BadInput: runs and judgements of different collections, empty judgements; see `whyrank.evaluate.measure`.
         UnknownName: a measure or baseline that is not there.
     """
-    given = {**_with_first_stage(runs)}
+    given = _with_first_stage(runs)
     evaluations = tuple(
         measure(name, run, qrels, measures, ties=ties, excluded=excluded, only_relevant=only_relevant)
         for name, run in given.items()
@@ -81,7 +80,7 @@ def _with_first_stage(runs: Mapping[str, Run | Sequence[Ranking]]) -> Mapping[st
     [only, *others] = runs.values()
     if others or isinstance(only, Mapping) or not all(_is_reranked(ranking) for ranking in only):
         return runs
-    return {FIRST_STAGE: [_as_given(ranking) for ranking in only], **runs}
+    return {FIRST_STAGE: [as_given(ranking) for ranking in only], **runs}
 
 
 def _is_reranked(ranking: Ranking) -> bool:
@@ -89,8 +88,3 @@ def _is_reranked(ranking: Ranking) -> bool:
         return False
     places = [hit.first_rank for hit in ranking]
     return not ranking.left_out and sorted(places) == list(range(1, len(places) + 1))
-
-
-def _as_given(ranking: Ranking) -> Ranking:
-    hits = sorted(ranking.hits, key=lambda hit: hit.first_rank)
-    return Ranking(ranking.query, tuple(replace(hit, score=hit.first_score, cut=0) for hit in hits))

@@ -4,6 +4,7 @@ import math
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
@@ -75,10 +76,10 @@ class Outcome:
     environment: Mapping[str, str]
     seed: int
 
-    @property
-    def baseline(self) -> str | None:
-        """What the systems were compared with."""
-        return self.contrasts[0].baseline if self.contrasts else None
+    @cached_property
+    def intervals(self) -> dict[tuple[str, str], tuple[float, float]]:
+        """Bootstrap 95 % intervals of the systems' means."""
+        return intervals_of(self.evaluations, self.seed)
 
 
 def contrasts_of(evaluations: Sequence[Evaluation], baseline: str | None, seed: int) -> tuple[Contrast, ...]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whyrank.errors import MissingExtra
-from whyrank.experiment.outcome import Outcome, intervals_of
+from whyrank.experiment.outcome import Outcome
 from whyrank.report import plots
 
 if TYPE_CHECKING:
@@ -31,9 +31,8 @@ def _figures(outcome: Outcome) -> "Iterator[tuple[str, Figure]]":
         yield f"by-query-{contrast.system}", plots.delta_bars(contrast)
     if len(contrasts) > 1:
         yield "differences", plots.forest(contrasts)
-    within = intervals_of(outcome.evaluations, outcome.seed)
     points = [
-        plots.Point(e.name, e.usage.seconds if e.usage else None, e.mean(measure), *within[e.name, measure])
+        plots.Point(e.name, e.usage.seconds if e.usage else None, e.mean(measure), *outcome.intervals[e.name, measure])
         for e in outcome.evaluations
     ]
     if len([point for point in points if point.cost is not None]) > 1:

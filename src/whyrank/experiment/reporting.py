@@ -41,7 +41,7 @@ LOWER_IS_BETTER = ("suff", "suff/replace")
 
 def tables(outcome: Outcome) -> list[Table]:
     """Every table of an outcome: effectiveness, cost, what reasons state, and for each judge their faithfulness."""
-    found = [ranking_table(outcome.evaluations, outcome.contrasts, intervals_of(outcome.evaluations, outcome.seed))]
+    found = [ranking_table(outcome.evaluations, outcome.contrasts, outcome.intervals)]
     if any(e.usage is not None for e in outcome.evaluations):
         found.append(cost_table(outcome.evaluations))
     if outcome.calibrations:
@@ -66,7 +66,7 @@ def report_of(outcome: Outcome, title: str) -> EvaluationReport:
         dataset=outcome.dataset,
         evaluations=outcome.evaluations,
         contrasts=outcome.contrasts,
-        intervals=intervals_of(outcome.evaluations, outcome.seed),
+        intervals=outcome.intervals,
         reason_tables=_reasons(outcome),
         calibration_table=_calibration(outcome) if outcome.calibrations else None,
         calibration={name: found.reliability.bins for name, found in outcome.calibrations.items()},

@@ -9,7 +9,8 @@ from whyrank.datasets import Dataset
 from whyrank.errors import BadInput, MissingFile, Unwritable
 from whyrank.evaluate import measure, parse_measures
 from whyrank.evaluate.calibration import FITS, labelled, probabilities, reliability
-from whyrank.evaluate.harm import CUTOFF, SAME
+from whyrank.evaluate.comparison import EQUAL
+from whyrank.evaluate.harm import CUTOFF
 from whyrank.evaluate.results import Evaluation
 from whyrank.experiment import steps
 from whyrank.experiment.checks import Checking, check_judges, checked
@@ -19,7 +20,7 @@ from whyrank.experiment.settings import ExperimentSettings
 from whyrank.experiment.steps import Phase
 from whyrank.experiment.store import Store, alone
 from whyrank.rankers.calibration import Calibration
-from whyrank.types import Progress, Qrels, Ranking, Reranker, Run, Scorer, Usage
+from whyrank.types import Progress, Qrels, Ranking, Reranker, Run, Scorer
 
 LOSSES_EXPLAINED = 20
 """Queries that lost most, whose reasons are given though they were not drawn."""
@@ -108,7 +109,7 @@ def _losses(label: str, evaluations: Sequence[Evaluation]) -> list[str]:
     [measure, *_] = evaluations[0].measures
     deltas = measured[label].of(measure) - evaluations[0].of(measure)
     worst = sorted(zip(deltas.tolist(), evaluations[0].queries, strict=True))[:LOSSES_EXPLAINED]
-    return [query for delta, query in worst if delta < -SAME]
+    return [query for delta, query in worst if delta < -EQUAL]
 
 
 def _explained(
@@ -205,10 +206,9 @@ def _evaluations(
     found = []
     for name, ranked in systems.items():
         is_first = name == settings.first_stage_label
-        usage = None if is_first else steps.total([ranking.usage for ranking in ranked])
         run = _scores(ranked) if is_first else ranked
         # Ids are the dataset's own: a sample of queries for which nothing judged was found is no mistake.
-        found.append(_measure(settings, dataset, qrels, name, run, usage=usage, allow_unjudged=True))
+        found.append(_measure(settings, dataset, qrels, name, run, allow_unjudged=True))
     return found
 
 
@@ -226,7 +226,6 @@ def _measure(
     name: str,
     run: Run | Sequence[Ranking],
     *,
-    usage: Usage | None = None,
     allow_unjudged: bool = False,
 ) -> Evaluation:
     return measure(
@@ -238,7 +237,6 @@ def _measure(
         excluded=dataset.excluded,
         only_relevant=settings.only_relevant,
         allow_unjudged=allow_unjudged,
-        usage=usage,
     )
 
 

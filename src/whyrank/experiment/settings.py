@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, model_validator
 
 from whyrank.config import Count, Settings
+from whyrank.evaluate import Ties
 
 Check: TypeAlias = Literal["statements", "counterfactuals", "stability", "erasure", "rationales"]
 CHECKS: tuple[Check, ...] = ("statements", "counterfactuals", "stability", "erasure", "rationales")
@@ -106,7 +107,7 @@ class ExperimentSettings(Settings):
     rankers: tuple[Annotated[System, BeforeValidator(_system)], ...] = (System(ranker="evidence"),)
     runs: Annotated[Mapping[str, str], BeforeValidator(_runs)] = {}
     measures: Annotated[tuple[str, ...], Field(min_length=1)] = ("nDCG@10", "RR@10", "R@100")
-    ties: Literal["rank", "trec_eval"] = "rank"
+    ties: Ties = "rank"
     only_relevant: bool = False
     baseline: str | None = None
     reasons: Reasons | None = Reasons()

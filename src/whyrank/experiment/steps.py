@@ -96,6 +96,12 @@ def _digest(dataset: Dataset) -> str:
     return digest.hexdigest()[:16]
 
 
+def as_given(ranking: Ranking) -> Ranking:
+    """The candidates of a ranking as they were before it was made."""
+    hits = sorted(ranking.hits, key=lambda hit: hit.first_rank)
+    return Ranking.of(ranking.query, [h.document for h in hits], [h.first_score for h in hits])
+
+
 def reranked(given: Sequence[Ranking], ranker: Reranker, depth: int, store: Store, progress: Progress) -> list[Ranking]:
     """Every list reranked: those in the store as they were, the others now, each batch stored as it is done."""
     keys = [key(ranker, ranking, "ranking", depth) for ranking in given]
@@ -128,11 +134,6 @@ def explained(
             store.add([(name, formats.to_json(replace(ranking, explanations=reasons)))])
     progress(len(shown), len(shown))
     return [formats.from_json(store[name]) for name in keys]
-
-
-def total(usages: Sequence[Usage]) -> Usage:
-    """The sum of what several results cost."""
-    return sum(usages, Usage())
 
 
 def key(ranker: Reranker | Scorer, ranking: Ranking, *about: object) -> str:
