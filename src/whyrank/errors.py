@@ -9,7 +9,13 @@
     ├── MissingFile (FileNotFoundError)
     ├── MissingExtra (ImportError)   an optional dependency is not installed
     ├── Corrupt (OSError)            an index or model file is damaged or incomplete
-    └── Unwritable (OSError)         a result could not be written; nothing was half-written
+    ├── Unwritable (OSError)         a result could not be written; nothing was half-written
+    └── ModelError (RuntimeError)    a language model gave no answer
+        ├── ModelUnavailable         it could not be reached, is overloaded or too slow, after every retry
+        ├── ModelRejected            it will not take this request as it is
+        │   └── AccessDenied         it will take none: key, model name or address are wrong
+        ├── UnusableReply            what came back is no answer in the form of its interface
+        └── BudgetSpent              asking would go over the budget of tokens, money or time
 
 A message says what was given, what is accepted and what to do. Each class is also the
 standard exception it stands for, so callers may catch either.
@@ -58,6 +64,30 @@ class Corrupt(WhyrankError, OSError):
 
 class Unwritable(WhyrankError, OSError):
     """A result could not be written (read-only, disk full); whatever stood there before is whole."""
+
+
+class ModelError(WhyrankError, RuntimeError):
+    """A language model gave no answer to a request. Backends return it in the place of a reply; it is never a text."""
+
+
+class ModelUnavailable(ModelError):
+    """It could not be reached, is overloaded, or too slow: every retry that was allowed has failed."""
+
+
+class ModelRejected(ModelError):
+    """It will not take this request as it is, so it was not asked again."""
+
+
+class AccessDenied(ModelRejected):
+    """It will take no request at all: the key, the name of the model or the address are wrong."""
+
+
+class UnusableReply(ModelError):
+    """What came back is no answer in the form of its interface: a page of HTML, half a JSON object."""
+
+
+class BudgetSpent(ModelError):
+    """Asking would go over the budget of tokens, money or time, so it was not asked."""
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:

@@ -91,7 +91,20 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a result cost. Counts are of this result alone; `cost` is None where the price is unknown."""
+    """What a result cost. Counts are of this result alone.
+
+    Attributes:
+        calls: requests to a language model, those answered from a cache included.
+        documents: documents that were read, each as often as it was.
+        prompt_tokens: tokens of the prompts, `cached_tokens` included.
+        cached_tokens: of these, what the backend had computed before, or what our own cache answered.
+        generated_tokens: tokens of the answers, `reasoning_tokens` included.
+        reasoning_tokens: of these, tokens of reasoning that is no part of the answer.
+        seconds: time that it took.
+        cost: US dollars; None where the price is unknown.
+        repaired: answers that had to be repaired.
+        unusable: answers that ranked nothing (refused, broken off, no ranking), and requests that failed.
+    """
 
     calls: int = 0
     documents: int = 0
@@ -101,6 +114,8 @@ class Usage:
     reasoning_tokens: int = 0
     seconds: float = 0.0
     cost: float | None = 0.0
+    repaired: int = 0
+    unusable: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -112,6 +127,8 @@ class Usage:
             self.reasoning_tokens + other.reasoning_tokens,
             self.seconds + other.seconds,
             None if self.cost is None or other.cost is None else self.cost + other.cost,
+            self.repaired + other.repaired,
+            self.unusable + other.unusable,
         )
 
 
@@ -121,10 +138,11 @@ class Hit:
 
     Attributes:
         document: the document itself.
-        score: the ranker's score, or None where the ranker did not read the document (see `Ranking.notes`).
+        score: the ranker's score; None where it gives no scores, or did not read the document (see `Ranking.notes`).
         first_score: the first stage's score, or None where there was none.
         first_rank: 1-based place in the list as it was given to the ranker that made this ranking.
         cut: characters at the end of the document that were not read; 0 for nearly all.
+        placed: the ranker read it and gave it its place without a score, as those do that order lists.
     """
 
     document: Document
@@ -132,6 +150,12 @@ class Hit:
     first_score: float | None = None
     first_rank: int = 0
     cut: int = 0
+    placed: bool = False
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the ranker read the document."""
+        return self.placed or self.score is not None
 
     def standing(self, score: float) -> tuple[float, int, str]:
         """The tie law: hits stand in ascending order of this key, by (−score, original rank, document id)."""
@@ -208,13 +232,26 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """Why this document answers the query."""
+    """Why this document answers the query.
+
+    Attributes:
+        document_id: of the document.
+        text: the reason in words.
+        evidence: quotes that carry it.
+        score: the score it explains; None for a reason that explains no score.
+        terms: the score taken apart; () where `score` is None.
+        source: the language model that wrote it; "" for our own words, which follow from `terms`.
+        status: "ok", or what is wrong with it: "repaired", a quote that the document does not hold; "refused",
+            "truncated" or "error", no reason was given and `text` says so.
+    """
 
     document_id: str
     text: str
     evidence: tuple[Evidence, ...] = ()
     score: float | None = None
     terms: tuple[Term, ...] = ()
+    source: str = ""
+    status: Status = "ok"
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +297,20 @@ class Counterfactual:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Why one document stands above another. `differences` sum to `margin` to 1e-9."""
+    """Why one document stands above another. `differences` sum to `margin` to 1e-9.
+
+    Attributes:
+        upper_id, lower_id: of the documents.
+        text: the reason in words.
+        margin: what the scores differ by; None for a reason that explains no scores.
+        differences: the margin taken apart.
+        counterfactual: what would turn it.
+        source: the language model that wrote it; "" for our own words.
+        status: "ok", or what is wrong with it, as in `Direct`.
+        upper_evidence, lower_evidence: quotes of the two that a written reason rests on.
+        agrees: whether its writer puts the upper document first whichever of the two it is shown first; None where
+            it was not asked.
+    """
 
     upper_id: str
     lower_id: str
@@ -268,6 +318,11 @@ class Comparison:
     margin: float | None = None
     differences: tuple[Difference, ...] = ()
     counterfactual: Counterfactual | None = None
+    source: str = ""
+    status: Status = "ok"
+    upper_evidence: tuple[Evidence, ...] = ()
+    lower_evidence: tuple[Evidence, ...] = ()
+    agrees: bool | None = None
 
 
 Explanation: TypeAlias = Direct | Comparison
@@ -420,7 +475,10 @@ class Retriever(Protocol):
 class Reranker(Protocol):
     """Puts candidates into a better order. Returns a permutation of what it was given, for any n ≥ 0."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What results are signed with: it changes with whatever changes an order."""
+        ...
 
     def rerank_many(
         self, rankings: Sequence[Ranking], *, depth: int | None = None, progress: Progress | None = None
