@@ -25,7 +25,8 @@ COMMANDS: Mapping[str, str] = {
     "verify": "Check every quote, sum and claim of a saved result.",
     "validate": "Say what is wrong with a file of documents, queries or results, and where.",
     "convert": "Move between formats.",
-    "methods": "List the rankers and ranking algorithms.",
+    "cache": "Show which answers of language models are kept, and remove them.",
+    "methods": "List the rankers, prompts, known models and ranking algorithms.",
     "doctor": "Check this installation.",
 }
 """Command → what it does."""
@@ -40,7 +41,7 @@ Exit codes:
   0    fine
   1    a check failed (verify, validate, doctor)
   2    bad usage or input, or a result that could not be written
-  3    a partial result: the status of some ranking is not "ok"
+  3    a partial result: an answer of a model could not be used, or something was left undone
   70   a defect of whyrank itself
   130  interrupted (Ctrl-C); lines already printed are whole, an --output file is untouched
   141  the reader of the output closed the pipe
