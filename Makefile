@@ -17,10 +17,11 @@ help:  ## this list
 	.venv/bin/python $(PIP) -e .
 	@touch $@
 
-.venv-dev/installed: pyproject.toml
+.venv-dev/installed: pyproject.toml constraints-cpu.txt
 	@test -n "$(PYTHON)" || { echo "whyrank needs Python 3.11 or newer; none was found. Name one: make PYTHON=/path/to/python"; exit 1; }
 	$(PYTHON) -m venv .venv-dev
-	.venv-dev/bin/python $(PIP) -e '.[test,check]'
+	.venv-dev/bin/python $(PIP) $(CPU) torch
+	.venv-dev/bin/python $(PIP) $(CPU) -e '.[test,check]'
 	@touch $@
 
 .venv-bench/installed: pyproject.toml constraints-cpu.txt

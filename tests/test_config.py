@@ -41,13 +41,15 @@ def test_defaults_file_and_overrides_in_this_order(tmp_path: Path) -> None:
 def test_the_settings_of_rerank() -> None:
     settings = RerankSettings()
     assert settings.model_dump() == {
-        "ranker": "evidence",
+        "ranker": None,
         "depth": 1000,
         "top_k": None,
         "explain": 0,
         "min_probability": None,
         "calibration": None,
         "threads": None,
+        "model": None,
+        "ask": None,
     }
     with pytest.raises(ValidationError):
         settings.depth = 3

@@ -24,7 +24,7 @@ from whyrank.types import (
 )
 
 if TYPE_CHECKING:
-    from whyrank.api import explain, load, rerank
+    from whyrank.api import explain, llm_ranker, load, open_model, rerank
 
 __version__ = "0.1.0"
 
@@ -41,13 +41,15 @@ __all__ = [
     "WhyrankError",
     "__version__",
     "explain",
+    "llm_ranker",
     "load",
+    "open_model",
     "rerank",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name in {"explain", "load", "rerank"}:
+    if name in {"explain", "llm_ranker", "load", "open_model", "rerank"}:
         from whyrank import api
 
         return getattr(api, name)

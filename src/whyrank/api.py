@@ -1,14 +1,16 @@
-"""The public functions: rerank, explain, load."""
+"""The public functions: rerank, explain, load, open_model, llm_ranker."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from whyrank import rankers
 from whyrank.errors import BadInput
 from whyrank.rankers.outcome import likely
-from whyrank.types import DEPTH, Document, Explanations, Query, Ranking, Reranker, Scorer
+from whyrank.types import DEPTH, Document, Explanations, Query, Ranking, Reranker
+
+if TYPE_CHECKING:
+    from whyrank.lm.base import LM
 
 
 @lru_cache(maxsize=4)
@@ -71,21 +73,75 @@ def rerank(
         ranking = likely(ranking, model, min_probability)
     if top_k is not None:
         ranking = ranking.top(top_k)
-    return replace(ranking, explanations=_explain(ranking, model, explain)) if explain else ranking
+    if not explain:
+        return ranking
+    from whyrank.reason.giving import with_reasons
+
+    return with_reasons(ranking, model, explain, _writer(model))
 
 
-def explain(ranking: Ranking, *, ranker: str | Reranker = "evidence", top: int = 3) -> Explanations:
+def explain(
+    ranking: Ranking, *, ranker: str | Reranker = "evidence", top: int = 3, writer: "LM | None" = None
+) -> Explanations:
     """Give the reasons for a ranking: why each of the best `top` hits answers, and why it stands above the next.
+
+    Args:
+        ranking: a finished ranking.
+        ranker: what made it.
+        top: how many hits get reasons.
+        writer: a language model that writes them; by default the ranker's own parts of the score are the reasons, or
+            its model writes them.
 
     Raises:
         BadInput: the ranking was not made by this ranker, or the ranker gives no reasons.
     """
-    return _explain(ranking, load(ranker) if isinstance(ranker, str) else ranker, top)
+    from whyrank.reason.giving import with_reasons
+
+    model = load(ranker) if isinstance(ranker, str) else ranker
+    return with_reasons(ranking, model, top, writer or _writer(model)).explanations or Explanations()
 
 
-def _explain(ranking: Ranking, ranker: Reranker, top: int) -> Explanations:
-    from whyrank import reason
+def open_model(name: str, **settings: Any) -> "LM":
+    """Open a language model.
 
-    if not isinstance(ranker, Scorer):
-        raise BadInput(f"{ranker.name} gives no reasons; use evidence")
-    return reason.explain(ranking, ranker, top=top)
+    Args:
+        name: "backend:model", such as "openai:gpt-4.1-mini" or "transformers:Qwen/Qwen3-Reranker-0.6B".
+        settings: of `whyrank.config.ModelSettings`, such as url, max_cost, context or cache.
+
+    Raises:
+        UnknownName: there is no such backend.
+        BadInput: a setting that is unknown, wrong, or of no use to the backend.
+        MissingExtra: what the backend needs is not installed.
+    """
+    from whyrank.config import ModelSettings, checked
+    from whyrank.rankers import models
+
+    return models.open_model(checked(ModelSettings, {"name": name, **settings}))
+
+
+def llm_ranker(model: "str | LM", kind: str | None = None, **settings: Any) -> Reranker:
+    """A ranker that asks a language model.
+
+    Args:
+        model: a model, or its name for `open_model`.
+        kind: "pointwise", "pairwise", "setwise" or "listwise"; the id of a known checkpoint; or None for what the
+            model is made for.
+        settings: of `whyrank.config.AskSettings`, such as prompt, algorithm, options or untidy.
+
+    Raises:
+        UnknownName: there is no such kind, prompt or algorithm.
+        BadInput: settings that do not fit each other, or a model that cannot do what they need.
+    """
+    from whyrank.config import AskSettings, checked
+    from whyrank.rankers.building import resolve
+
+    opened = open_model(model) if isinstance(model, str) else model
+    return resolve(kind, model=opened, ask=checked(AskSettings, settings)).ranker
+
+
+def _writer(ranker: Reranker) -> "LM | None":
+    """The model that a ranker asks, if it can write."""
+    from whyrank.lm.base import LM, Capability
+
+    lm = getattr(ranker, "lm", None)
+    return lm if isinstance(lm, LM) and Capability.GENERATE in lm.capabilities else None

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from whyrank.errors import BadInput
@@ -54,26 +54,111 @@ class Secret(RootModel[Annotated[str, Field(pattern=r"^env:[A-Za-z_][A-Za-z0-9_]
         return value
 
 
+def _unquoted(given: Any) -> Any:
+    """What a person who writes "off" into YAML means."""
+    return "off" if given is False else given
+
+
+class ModelSettings(Settings):
+    """A language model and how it is asked.
+
+    Attributes:
+        name: "backend:model", such as "openai:gpt-4.1-mini" or "transformers:Qwen/Qwen3-Reranker-0.6B"; see
+            `whyrank methods`.
+        url: the address of a server that speaks the interface of OpenAI, or several that serve the same model.
+        key: what the server wants to see; by default the environment variable that the provider's own tools use.
+        context: most tokens of prompt and answer together, where the backend cannot know.
+        concurrency: most requests under way at once.
+        timeout_s: seconds after which a request counts as failed, and is tried again.
+        retries: how often a request is tried again.
+        deadline_s: seconds after which a batch of requests is given up.
+        max_cost: US dollars that may be spent.
+        max_tokens: tokens that may be spent, of prompts and answers together.
+        price: US dollars for a million tokens of prompts and of answers; by default what is publicly known.
+        cache: file of answers that were given before; "off" for none, "default" for the user's own.
+        prefill: whether the server lets an answer be begun for it.
+        echo: whether the server gives the likelihood of a prompt's own tokens.
+        dtype: number format of local weights.
+        device: where local weights are held.
+        mode: "fast" shares work between prompts, to a tolerance of 1e-5 in float32; "isolated" does not, to the bit.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z]+:.+")]
+    url: tuple[str, ...] = ()
+    key: Secret | None = None
+    context: Count | None = None
+    concurrency: Count = 8
+    timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    retries: Annotated[int, Field(ge=0)] = 4
+    deadline_s: Annotated[float, Field(gt=0)] | None = None
+    max_cost: Annotated[float, Field(gt=0)] | None = None
+    max_tokens: Count | None = None
+    price: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]] | None = None
+    cache: Annotated[str, BeforeValidator(_unquoted)] = "default"
+    prefill: bool = False
+    echo: bool = False
+    dtype: str = "auto"
+    device: str | None = None
+    mode: Literal["fast", "isolated"] = "fast"
+
+
+class AskSettings(Settings):
+    """How a language model is asked to rank. What is None follows from the model, where it is a known one.
+
+    Attributes:
+        prompt: a prompt that `whyrank methods` lists, or a TOML file.
+        scoring: what is read: how likely the next token is ("logprobs"), an answer that is written ("generation"), or
+            how likely the query is, given the document ("query").
+        algorithm: which questions are asked, of those that `whyrank methods` lists.
+        options: of the algorithm, such as size and stride.
+        instruction: what is wanted of a ranking, for prompts that have a place for it.
+        passage_tokens: most tokens of a document that are shown.
+        reasoning_tokens: most tokens of reasoning before an answer.
+        identifiers: "random" draws the labels of documents afresh for each request.
+        datamark: whether the words of documents are marked as material.
+        untidy: what is tried, in order, with an answer that is not what was asked for.
+        attempts: how often is asked again.
+        strict: whether an untidy answer is an error.
+    """
+
+    prompt: str | None = None
+    scoring: Literal["logprobs", "generation", "query"] | None = None
+    algorithm: str | None = None
+    options: Mapping[str, int] = {}
+    instruction: str | None = None
+    passage_tokens: Count | None = None
+    reasoning_tokens: Annotated[int, Field(ge=0)] | None = None
+    identifiers: Literal["plain", "random"] = "plain"
+    datamark: bool = False
+    untidy: tuple[Literal["repair", "keep", "again", "split", "previous"], ...] = ("repair", "again", "previous")
+    attempts: Count = 1
+    strict: bool = False
+
+
 class RerankSettings(Settings):
     """What `whyrank rerank` is told.
 
     Attributes:
-        ranker: name of the ranker.
+        ranker: name of the ranker; "evidence" if None, or with a model what that model is made for.
         depth: how many candidates of each query are read; the others keep their order below.
         top_k: how many are returned; all if None.
         explain: for how many of the best documents reasons are given.
         min_probability: what is less likely to be relevant, by the ranker's calibration, is left out.
         calibration: a file that an experiment fitted, in place of the one that comes with the ranker.
         threads: processor threads; as many as there are if None.
+        model: a language model. It ranks, unless `ranker` names one that asks none; then it gives the reasons.
+        ask: how it is asked to rank.
     """
 
-    ranker: str = "evidence"
+    ranker: str | None = None
     depth: Count = DEPTH
     top_k: Count | None = None
     explain: Annotated[int, Field(ge=0)] = 0
     min_probability: Annotated[float, Field(ge=0, le=1)] | None = None
     calibration: str | None = None
     threads: Count | None = None
+    model: ModelSettings | None = None
+    ask: AskSettings | None = None
 
 
 def load(model: type[S], path: str | Path | None = None, overrides: Sequence[str] = ()) -> S:
@@ -92,8 +177,17 @@ def load(model: type[S], path: str | Path | None = None, overrides: Sequence[str
     values = {} if path is None else _parse(_text(path), where)
     for override in overrides:
         values = _overridden(values, override)
+    return checked(model, values, where)
+
+
+def checked(model: type[S], values: Mapping[str, Any], where: str = "settings") -> S:
+    """Settings from a mapping.
+
+    Raises:
+        BadInput: unknown keys or wrong values: all are listed.
+    """
     try:
-        return model.model_validate(values)
+        return model.model_validate(dict(values))
     except ValidationError as error:
         problems = [_explained(model, details) for details in error.errors(include_url=False)]
         raise BadInput(f"{where}: {'; '.join(problems)}") from None

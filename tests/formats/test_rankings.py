@@ -43,7 +43,7 @@ JSON = st.recursive(
 )
 METADATA = st.dictionaries(TEXT, JSON, max_size=2)
 SPAN = st.builds(Span, COUNT, COUNT, st.sampled_from(["text", "title"]))
-USAGE = st.builds(Usage, COUNT, COUNT, COUNT, COUNT, COUNT, COUNT, FLOAT, st.none() | FLOAT)
+USAGE = st.builds(Usage, COUNT, COUNT, COUNT, COUNT, COUNT, COUNT, FLOAT, st.none() | FLOAT, COUNT, COUNT)
 TERM = st.builds(Term, TEXT, FLOAT, st.none() | TEXT, st.none() | SPAN)
 
 
@@ -52,13 +52,18 @@ def tuples(of: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 EVIDENCE = st.builds(Evidence, TEXT, st.none() | SPAN, st.none() | FLOAT, tuples(TEXT))
-DIRECT = st.builds(Direct, TEXT, TEXT, tuples(EVIDENCE), st.none() | FLOAT, tuples(TERM))
+REASON_STATUS = st.sampled_from(["ok", "repaired", "refused", "truncated", "error", "partial"])
+DIRECT = st.builds(Direct, TEXT, TEXT, tuples(EVIDENCE), st.none() | FLOAT, tuples(TERM), TEXT, REASON_STATUS)
 DIFFERENCE = st.builds(Difference, TEXT, FLOAT, FLOAT, st.none() | TEXT, st.none() | SPAN, st.none() | SPAN)
 STATUS = st.sampled_from(["flips", "impossible", "unknown"])
 FLIP = st.builds(Counterfactual, STATUS, tuples(SPAN), tuples(TEXT), st.none() | FLOAT, st.booleans(), COUNT, TEXT)
-COMPARISON = st.builds(Comparison, TEXT, TEXT, TEXT, st.none() | FLOAT, tuples(DIFFERENCE), st.none() | FLIP)
+COMPARISON = st.builds(
+    Comparison,
+    *(TEXT, TEXT, TEXT, st.none() | FLOAT, tuples(DIFFERENCE), st.none() | FLIP, TEXT, REASON_STATUS),
+    *(tuples(EVIDENCE), tuples(EVIDENCE), st.none() | st.booleans()),
+)
 DOCUMENT = st.builds(Document, TEXT, TEXT, st.none() | TEXT, METADATA)
-HIT = st.builds(Hit, DOCUMENT, st.none() | FLOAT, st.none() | FLOAT, COUNT, COUNT)
+HIT = st.builds(Hit, DOCUMENT, st.none() | FLOAT, st.none() | FLOAT, COUNT, COUNT, st.booleans())
 RANKING = st.builds(
     Ranking,
     st.builds(Query, TEXT, TEXT, METADATA),
@@ -112,11 +117,54 @@ def test_the_line_is_what_the_documentation_says() -> None:
             "first_score": 12.5,
             "first_rank": 3,
             "cut": 7,
+            "placed": False,
         }
     ]
     assert list(record["explanations"]) == ["direct", "comparisons", "usage"]
     assert record["explanations"]["direct"][0]["evidence"][0]["span"] == {"start": 0, "end": 3, "field": "text"}
     assert formats.from_json(json.dumps(record)) == ranking
+
+
+def test_files_from_before_written_reasons_are_read() -> None:
+    hit: dict[str, Any] = {
+        "id": "d",
+        "title": None,
+        "text": "text",
+        "metadata": {},
+        "rank": 1,
+        "score": 0.5,
+        "first_score": None,
+    }
+    hit |= {"first_rank": 3, "cut": 0}
+    direct = {"document_id": "d", "text": "so", "evidence": [], "score": 0.5, "terms": []}
+    compared: dict[str, Any] = {
+        "upper_id": "d",
+        "lower_id": "e",
+        "text": "so",
+        "margin": None,
+        "differences": [],
+        "counterfactual": None,
+    }
+    usage: dict[str, Any] = {"calls": 1, "documents": 2, "prompt_tokens": 0, "cached_tokens": 0, "generated_tokens": 0}
+    usage |= {"reasoning_tokens": 0, "seconds": 0.5, "cost": 0.0}
+    reasons = {"direct": [direct], "comparisons": [compared], "usage": usage}
+    record = {"whyrank": 1, "query": {"id": "q", "text": "?"}, "hits": [hit], "usage": usage, "explanations": reasons}
+    again = formats.from_json(json.dumps(record))
+    assert again.hits == (Hit(Document("d", "text"), 0.5, None, 3),)
+    assert again.explanations == Explanations(
+        (Direct("d", "so", score=0.5),), (Comparison("d", "e", "so"),), again.usage
+    )
+    assert again.usage == Usage(calls=1, documents=2, seconds=0.5)
+
+
+def test_a_place_without_a_score_is_kept() -> None:
+    placed = Hit(Document("d", "text"), first_rank=4, placed=True)
+    [again] = formats.from_json(formats.to_json(Ranking(Query("q", "?"), (placed,)))).hits
+    assert again == placed
+    record = json.loads(formats.to_json(Ranking(Query("q", "?"), (placed,))))
+    record["hits"][0]["placed"] = 1
+    with pytest.raises(BadInput, match=r"hits\[0\]\.placed is int; give bool"):
+        formats.from_json(json.dumps(record))
 
 
 def test_numbers_of_numpy_kind_become_plain() -> None:

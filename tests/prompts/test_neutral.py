@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from whyrank.prompts.neutral import COMMON, datamarked, neutral, unlabelled
 
-CONTROLS = (*COMMON, "<|fim_prefix|>", "<tool>", "aba", "{end}", "§§")
+CONTROLS = (*COMMON, "<|fim_prefix|>", "<tool>", "a-ba", "{end}", "§§")
 FULL_WIDTH = str.maketrans({code: chr(code + 0xFEE0) for code in range(0x21, 0x7F)})
 FRAGMENTS = st.one_of(
     st.sampled_from([*CONTROLS, "<|", "|>", "<", ">", "[", "]", "ab", "a", "/", "<|im_", "start|>", "[INST", "\u200b"]),
@@ -72,17 +72,22 @@ def test_other_text_is_left_alone(text: str) -> None:
 
 
 def test_what_only_this_model_reads_as_control() -> None:
-    assert neutral("<tool> {end} §§ aba", ("<tool>", "{end}", "§§", "aba", "")) == "‹tool› ❴end❵ § § a ba"
+    controls = ("<tool>", "{end}", "§§", "a-ba", "")
+    assert neutral("<tool> {end} §§ a-ba", controls) == "‹tool› ❴end❵ §·§ a·-ba"
+
+
+def test_a_plain_word_is_left_alone_even_if_a_tokenizer_adds_it() -> None:
+    assert neutral("Yes and a Human", ("Yes", " a", "Human", " ")) == "Yes and a Human"
     assert neutral("a§b", ("§",)) == "a\ufffdb"
 
 
-@pytest.mark.parametrize("piece", ["<|", "[<", "<|im_start|>", "<|im_", "ab", "é<", "<<", "</s"])
+@pytest.mark.parametrize("piece", ["<|", "[<", "<|im_start|>", "<|im_", "a-b", "é<", "<<", "</s"])
 def test_a_megabyte(piece: str) -> None:
     # Milliseconds in linear time; a quadratic one would run into the time limit of the suite.
     text = piece * (1_000_000 // len(piece))
     made = neutral(text, CONTROLS)
     assert "<|im_start|>" not in made
-    assert "aba" not in made
+    assert "a-ba" not in made
     assert len(made) >= len(text)
 
 

@@ -102,7 +102,7 @@ def test_what_was_just_made_holds() -> None:
         assert report.notes == ()
     assert set(verify(SAVED, SCORER).counts) == {
         "permutation", "order", "spans", "score", "quote", "evidence", "sum", "text", "margin", "difference",
-        "counterfactual", "minimal", "ranker", "rescored", "terms",
+        "counterfactual", "minimal", "ranker", "rescored", "terms", "writer",
     }  # fmt: skip
     statuses = [c.counterfactual.status for c in explained(SAVED).comparisons if c.counterfactual]
     assert statuses == ["flips", "flips", "impossible"]
@@ -495,19 +495,135 @@ def test_a_comparison_in_other_words_is_held_to_its_numbers() -> None:
     assert_caught(verify(wrong), "text", "the text says 0.885, which none of the numbers gives")
 
 
-def test_reasons_without_numbers_are_held_to_their_quotes() -> None:
-    good = Evidence("Snow is cold.", Span(0, 13))
-    lost = Evidence("Snow is hot.", None)
-    reasons = Explanations(
-        direct=(Direct("c", "It is about 3.14 snow.", (good, lost)),),
-        comparisons=(Comparison("a", "c", "It says more about heat, 2.71 times."),),
+GOOD, LOST = Evidence("Snow is cold.", Span(0, 13)), Evidence("Snow is hot.", None)
+WRITTEN = Explanations(
+    direct=(Direct("c", "It is about 3.14 snow.", (GOOD, LOST), source="fake", status="repaired"),),
+    comparisons=(
+        Comparison(
+            "a",
+            "c",
+            "It says more about heat, 2.71 times.",
+            source="fake",
+            upper_evidence=(Evidence("Heat moves.", Span(0, 11)),),
+            lower_evidence=(GOOD,),
+            agrees=False,
+        ),
+    ),
+)
+
+
+def test_written_reasons_are_held_to_their_quotes() -> None:
+    for beside in (RANKING, SAVED):
+        ours = beside.explanations or Explanations()
+        both = Explanations((*ours.direct, *WRITTEN.direct), (*ours.comparisons, *WRITTEN.comparisons))
+        report = verify(replace(beside, explanations=both), SCORER)
+        assert report.ok, str(report)
+        assert [c.message for c in report.notes] == [
+            (
+                "2 reasons written by 'fake': their quotes were looked up; "
+                "the words follow from nothing that could be checked"
+            ),
+            "evidence 2 is marked as not found in the document",
+        ]
+
+
+def test_a_reason_that_was_not_given_verifies() -> None:
+    none = "No reason was given: the model declined to write one."
+    reasons = Explanations((Direct("c", none, source="fake", status="refused"),))
+    report = verify(replace(RANKING, explanations=reasons))
+    assert report.ok
+    assert "1 reason written by 'fake': its quotes were looked up" in report.notes[0].message
+
+
+def by_fake(change: Callable[[Direct], Direct]) -> Ranking:
+    changed = replace(WRITTEN, direct=(change(WRITTEN.direct[0]),))
+    return replace(RANKING, explanations=changed)
+
+
+def compared_by_fake(change: Callable[[Comparison], Comparison]) -> Ranking:
+    return replace(RANKING, explanations=replace(WRITTEN, comparisons=(change(WRITTEN.comparisons[0]),)))
+
+
+NUMBERS = "is written by 'fake', yet bears numbers of a score"
+ANONYMOUS = "names no writer, and no numbers that its words could follow from"
+
+
+@pytest.mark.parametrize(
+    ("tampered", "name", "message"),
+    [
+        (
+            by_fake(lambda d: replace(d, evidence=(replace(GOOD, quote="Snow is hot."),))),
+            "quote",
+            "says 'Snow is hot.'",
+        ),
+        (by_fake(lambda d: replace(d, evidence=(replace(GOOD, span=Span(0, 99)),))), "spans", "span 0:99 lies outside"),
+        (by_fake(lambda d: replace(d, source="")), "writer", ANONYMOUS),
+        (by_fake(lambda d: replace(d, score=0.375)), "writer", NUMBERS),
+        (by_fake(lambda d: replace(d, terms=(Term("constant", 0.375),))), "writer", NUMBERS),
+        (by_fake(lambda d: replace(d, evidence=(replace(GOOD, contribution=0.1),))), "writer", NUMBERS),
+        (by_fake(lambda d: replace(d, evidence=(replace(GOOD, query_terms=("snow",)),))), "writer", NUMBERS),
+        (by_fake(lambda d: replace(d, status="ok")), "writer", "the status 'ok', yet a quote that was not found"),
+        (by_fake(lambda d: replace(d, status="partial")), "writer", "has the status 'partial'; expected one of ok, "),
+        (
+            by_fake(lambda d: replace(d, status="error", evidence=())),
+            "writer",
+            "'error', yet gives a reason or a quote",
+        ),
+        (by_fake(lambda d: replace(d, text="No reason was given.")), "writer", "'repaired', yet gives no reason"),
+        (by_fake(lambda d: replace(d, text=" ")), "writer", "'repaired', yet gives no reason"),
+        (by_fake(lambda d: replace(d, document_id="z")), "explained", "it is not in the ranking"),
+        (compared_by_fake(lambda c: replace(c, source="")), "writer", ANONYMOUS),
+        (compared_by_fake(lambda c: replace(c, source="")), "writer", "yet quotes or agrees as only a written"),
+        (compared_by_fake(lambda c: replace(c, margin=1.0)), "writer", NUMBERS),
+        (compared_by_fake(lambda c: replace(c, counterfactual=Counterfactual("unknown"))), "writer", NUMBERS),
+        (compared_by_fake(lambda c: replace(c, upper_evidence=(GOOD,))), "quote", "evidence 1 of the upper says"),
+        (
+            compared_by_fake(lambda c: replace(c, lower_evidence=(replace(GOOD, quote="x"),))),
+            "quote",
+            "of the lower says",
+        ),
+        (compared_by_fake(lambda c: replace(c, upper_id="c", lower_id="a")), "order", "does not stand above"),
+        (direct(lambda d: replace(d, status="repaired"))(SAVED), "writer", "only a written reason can have"),
+        (direct(lambda d: replace(d, source="fake"))(SAVED), "writer", NUMBERS),
+        (direct(lambda d: replace(d, terms=(), score=None, evidence=()))(SAVED), "writer", ANONYMOUS),
+        (compared(lambda c: replace(c, agrees=True))(SAVED), "writer", "yet quotes or agrees"),
+    ],
+)
+def test_no_written_reason_passes_for_more_and_none_for_ours(tampered: Ranking, name: str, message: str) -> None:
+    assert_caught(verify(tampered), name, message)
+
+
+def placed(*hits: tuple[str, float | None, bool]) -> Ranking:
+    ranks = {document.id: rank for rank, document in enumerate(DOCUMENTS, 1)}
+    by_id = {document.id: document for document in DOCUMENTS}
+    return Ranking(
+        Query("q", "?"),
+        tuple(Hit(by_id[name], score, None, ranks[name], 0, is_placed) for name, score, is_placed in hits),
     )
-    report = verify(replace(RANKING, explanations=reasons), SCORER)
-    assert report.ok, str(report)
-    without = "a reason without numbers: only quotes count"
-    assert [c.message for c in report.notes] == ["evidence 2 is marked as not found in the document", without, without]
-    wrong = replace(reasons, direct=(Direct("c", "", (replace(good, quote="Snow is hot."),)),))
-    assert_caught(verify(replace(RANKING, explanations=wrong)), "quote", "evidence 1 says 'Snow is hot.'")
+
+
+def test_hits_that_were_placed_without_scores_stand_in_any_order_above_those_not_read() -> None:
+    told = placed(("c", None, True), ("a", None, True), ("b", None, False), ("d", None, False), ("e", None, False))
+    report = verify(told)
+    assert report.ok
+    assert [c.message for c in report.notes] == [
+        "2 documents were placed without scores: nothing shows their order but the word of the ranker"
+    ]
+    scored = placed(("c", 2.0, True), ("a", None, True), ("b", 1.0, False), ("d", None, False), ("e", None, False))
+    assert verify(scored).ok
+
+
+@pytest.mark.parametrize(
+    ("hits_of", "expected"),
+    [
+        ([("b", None, False), ("a", None, True)], "expected documents that were not read below those that were"),
+        ([("b", None, False), ("a", 1.0, False)], "expected documents that were not read below those that were"),
+        ([("b", None, False), ("a", None, False)], "expected documents that were not read in their original order"),
+        ([("a", 1.0, True), ("b", 2.0, True)], "expected descending scores"),
+    ],
+)
+def test_placed_hits_excuse_no_other_disorder(hits_of: list[tuple[str, float | None, bool]], expected: str) -> None:
+    assert_caught(verify(placed(*hits_of)), "order", expected)
 
 
 def test_a_list_as_it_was_given_verifies() -> None:

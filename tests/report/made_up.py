@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from math import fsum
 
@@ -170,6 +171,47 @@ def ranking(query_id: str, *, explained: int = 4) -> Ranking:
             usage=Usage(documents=31, seconds=0.21),
         ),
     )
+
+
+def ours(query_id: str) -> Explanations:
+    """The made-up reasons of `ranking`."""
+    explanations = ranking(query_id).explanations
+    assert explanations is not None
+    return explanations
+
+
+def quoted(document: Document, place: int) -> Evidence:
+    """A sentence as a language model quotes it: without numbers."""
+    span = sentences(document)[place]
+    return Evidence(document.quote(span), span)
+
+
+def written(query_id: str) -> Ranking:
+    """The same list without scores, as a language model placed it, and with what one wrote about the best two."""
+    given = ranking(query_id)
+    first, second, third = given.documents[:3]
+    writer = "fake:writer"
+    lost = Evidence("Bread lasts a year.", None)
+    direct = (
+        Direct(first.id, "It says so.", (quoted(first, 2),), source=writer),
+        Direct(second.id, "No reason was given: the answer broke off.", source=writer, status="truncated"),
+    )
+    comparisons = (
+        Comparison(
+            first.id,
+            second.id,
+            "A says more than B.",
+            source=writer,
+            status="repaired",
+            upper_evidence=(quoted(first, 1),),
+            lower_evidence=(lost,),
+            agrees=True,
+        ),
+        Comparison(second.id, third.id, "B says more than A.", source=writer, agrees=False),
+    )
+    hits = tuple(replace(hit, score=None, placed=True) for hit in given.hits)
+    usage = Usage(calls=6, prompt_tokens=4_210, generated_tokens=512, repaired=1, unusable=1, cost=None)
+    return replace(given, hits=hits, ranker="listwise", explanations=Explanations(direct, comparisons, usage))
 
 
 def plain(query: str, *texts: str, scores: Sequence[float | None] | None = None) -> Ranking:

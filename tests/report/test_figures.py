@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 
 from whyrank.report import figures
 from whyrank.report.figures import Move, Scale
-from whyrank.types import Comparison, Counterfactual, Difference, Document, Hit, Span, Term, Usage
+from whyrank.types import (
+    Comparison,
+    Counterfactual,
+    Difference,
+    Direct,
+    Document,
+    Explanations,
+    Hit,
+    Span,
+    Term,
+    Usage,
+)
 
 NAN = float("nan")
 
@@ -130,12 +141,48 @@ def test_what_would_turn_a_comparison_is_said_in_one_sentence() -> None:
 def test_usage_says_what_was_used_and_nothing_else() -> None:
     assert figures.usage(Usage()) == ()
     assert figures.usage(Usage(calls=43, documents=43)) == ("43 documents read",)
+    assert figures.usage(Usage(calls=43, prompt_tokens=9, cached_tokens=3)) == ("9 tokens read",)  # our own model
     assert figures.usage(Usage(calls=2, generated_tokens=1)) == ("2 calls", "1 generated token")
-    assert figures.usage(Usage(calls=2, cost=None)) == ("2 calls",)  # whose price is unknown
+    assert figures.usage(Usage(calls=2, cost=None)) == ("2 calls", "cost unknown")
     assert figures.usage(Usage(calls=1, documents=1200, prompt_tokens=3, seconds=0.0124, cost=0.5)) == (
         "1,200 documents read",
         "1 call",
         "3 tokens read",
         "0.012 s",
-        "cost 0.5000",
+        "$0.5000",
     )
+    spent = Usage(9, 0, 6300, 1800, 720, 500, 0.0, 0.00002, repaired=1, unusable=2)
+    assert figures.usage(spent) == (
+        "9 calls",
+        "6,300 tokens read (1,800 cached)",
+        "720 generated tokens (500 reasoning)",
+        "1 answer repaired",
+        "2 answers unusable",
+        "less than $0.0001",
+    )
+
+
+def test_a_hit_has_a_score_a_dash_or_words() -> None:
+    document = Document("d", "")
+    hits = [Hit(document, 0.5), Hit(document, placed=True), Hit(document, 0.25, placed=True), Hit(document)]
+    assert list(map(figures.standing, hits)) == ["0.500", "–", "0.250", "not read"]
+
+
+def test_ours_come_before_those_that_a_model_wrote() -> None:
+    theirs, ours = Direct("d", "b", source="fake"), Direct("d", "a", score=1.0)
+    compared = Comparison("d", "e", "b", source="fake"), Comparison("d", "e", "a", margin=1.0)
+    found = figures.reasons(Explanations((theirs, ours), compared))
+    assert found == ({"d": [ours, theirs]}, {"d": [compared[1], compared[0]]})
+
+
+def test_who_wrote_a_reason_and_what_the_writer_thinks() -> None:
+    reason = Comparison("d", "e", "b", source="fake")
+    assert figures.byline(Direct("d", "a", score=1.0)) == ""
+    assert figures.byline(reason) == "written by fake"
+    assert figures.byline(Direct("d", "No reason", source="fake", status="error")) == "asked of fake"
+    told = [figures.agreement(replace(reason, agrees=agrees)) for agrees in (None, True, False)]
+    assert told == [
+        "",
+        "asked in both orders, the writer prefers this document",
+        "the writer itself prefers the other, in one order of the two or in both",
+    ]

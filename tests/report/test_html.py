@@ -11,8 +11,9 @@ from time import perf_counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_up import DOCUMENTS, plain, ranking
+from made_up import DOCUMENTS, ours, plain, quoted, ranking, written
 
+from whyrank.reason import joined
 from whyrank.report.html import render_html
 from whyrank.report.html_card import MOST_SHOWN
 from whyrank.report.visible import visible
@@ -256,6 +257,77 @@ def test_hits_that_were_not_read_or_not_read_to_the_end_say_so() -> None:
     assert page.all("p", "aside") == ["Its last 1,204 characters were not read."]
     assert page.all("div", "score") == ["Score 1.000", "not read"]
     assert page.all("span", "new") == ["new", "new"]
+
+
+def test_hits_that_were_placed_without_scores_have_a_dash() -> None:
+    hits = (Hit(Document("a", "Text."), placed=True), Hit(Document("b", "Text."), placed=True))
+    page = Page(render_html([Ranking(Query("q", "?"), hits)], cards=1))
+    assert page.all("div", "score") == ["–"]
+    assert page.all("td", "c3") == ["–"]
+
+
+def test_written_reasons_name_their_writer_and_their_quotes_are_marked() -> None:
+    given = written("bread")
+    page = Page(render_html([given]))
+    first, second = given.documents[:2]
+    quote = quoted(first, 2).quote
+    assert page.all("mark", "s3") == [quote]
+    assert page.all("section", "why") == [
+        f"Why it is hereIt says so.Sentence 1{quote}Written by fake:writer.",
+        "Why it is hereNo reason was given: the answer broke off.Asked of fake:writer.",
+    ]
+    assert page.all("details", "above") == [
+        (
+            f"Why above #2 “{second.title}”?A says more than B.A{quoted(first, 1).quote}"
+            "Bnot found in the document: Bread lasts a year.Asked in both orders, the writer prefers this document."
+            "Written by fake:writer. A is this document, B is #2."
+        ),
+        (
+            f"Why above #3 “{given.documents[2].title}”?B says more than A."
+            "The writer itself prefers the other, in one order of the two or in both."
+            "Written by fake:writer. A is this document, B is #3."
+        ),
+    ]
+    assert len(page.all("p", "dissent")) == 1
+    [facts] = page.all("dl", "facts")
+    assert facts.endswith(
+        "Reasons6 calls, 4,210 tokens read, 512 generated tokens, 1 answer repaired, 1 answer unusable, cost unknown"
+    )
+
+
+def test_the_evidence_of_ours_and_of_written_reasons_is_numbered_through() -> None:
+    both = joined(ranking("bread"), ours("bread"), written("bread").explanations or Explanations())
+    page = Page(render_html([replace(ranking("bread"), explanations=both)]))
+    [own, theirs] = page.all("section", "why")[:2]
+    assert "What the score is made of" in own
+    assert "Sentence 1" in own
+    assert "Sentence 3" in own
+    assert theirs.startswith("Why it is hereIt says so.Sentence 4")
+    numbers = [a["data-n"] for t, a in page.elements if t == "li" and "data-n" in a][:4]
+    assert numbers == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize(
+    ("explanations", "ours_told", "written_told"),
+    [(ours("bread"), True, False), (written("bread").explanations, False, True), (None, False, False)],
+)
+def test_the_page_says_how_to_read_the_reasons_it_has(
+    explanations: Explanations | None, ours_told: bool, written_told: bool
+) -> None:
+    page = render_html([replace(ranking("bread"), explanations=explanations)])
+    assert ("Marked sentences carry the score" in page) == ours_told
+    assert ("are its own words" in page) == written_told
+
+
+def test_nothing_that_a_model_writes_can_act_on_the_page() -> None:
+    hostile = "<script>alert(1)</script>\u202e\x1b"
+    direct = Direct("1", hostile, (Evidence(hostile, None),), source=hostile, status="repaired")
+    compared = Comparison("1", "2", hostile, source=hostile, upper_evidence=(Evidence(hostile, None),), agrees=False)
+    given = Ranking.of("q", ["the text", "another"])
+    page = render_html([replace(given, explanations=Explanations((direct,), (compared,)))])
+    assert "<script>alert" not in page
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;\\u202e␛") == 6
+    Page(page)
 
 
 def test_the_first_hits_get_cards_and_the_others_rows() -> None:

@@ -121,11 +121,21 @@ def test_refuses_twins_several_baselines_and_unknown_measures() -> None:
 def test_costs_that_are_not_known_are_not_zero() -> None:
     table = cost_table((BASE, GOOD, evaluation("found", (0.5,))))
     names = [c.name for c in table.columns]
-    assert names == ["system", "calls", "documents", "tokens read", "generated", "seconds", "cost"]
-    assert [c.value for c in table.rows[1]] == ["evidence", 3, 400, 12_345, 0, 61.25, None]
-    assert [c.value for c in table.rows[2][1:]] == [None] * 6
-    assert re.findall(r"unknown", to_markdown(table)) == ["unknown"] * 8  # seven cells, one footnote
-    assert to_csv(table).splitlines()[3] == "found,,,,,,"
+    assert names == [
+        "system",
+        "calls",
+        "documents",
+        "tokens read",
+        "generated",
+        "repaired",
+        "unusable",
+        "seconds",
+        "cost",
+    ]
+    assert [c.value for c in table.rows[1]] == ["evidence", 3, 400, 12_345, 0, 0, 0, 61.25, None]
+    assert [c.value for c in table.rows[2][1:]] == [None] * 8
+    assert re.findall(r"unknown", to_markdown(table)) == ["unknown"] * 10  # nine cells, one footnote
+    assert to_csv(table).splitlines()[3] == "found,,,,,,,,"
     assert [c.name for c in cost_table((evaluation("x", (1.0,), usage=Usage(cached_tokens=1)),)).columns][
         4
     ] == "of them cached"

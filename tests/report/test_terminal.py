@@ -5,10 +5,11 @@ import re
 from dataclasses import replace
 
 import pytest
-from made_up import DOCUMENTS, plain, ranking
+from made_up import DOCUMENTS, ours, plain, ranking, written
 from rich.cells import cell_len
 from rich.console import Console
 
+from whyrank.reason import joined
 from whyrank.report.look import EVIDENCE, Look
 from whyrank.report.terminal import RankingView, document_cell, move_text
 from whyrank.types import (
@@ -79,7 +80,7 @@ def test_evidence_is_highlighted_at_its_exact_span() -> None:
     quote = "Refrigerated bread turns dry and hard the soonest."
     start = document.text.index(quote)
     direct = Direct("keeping-a-loaf", "", (Evidence(quote, Span(start, start + len(quote)), 0.3),))
-    cell = document_cell(Hit(document), direct, 60, Look("utf-8", 80))
+    cell = document_cell(Hit(document), direct.evidence, 60, Look("utf-8", 80))
     assert [cell.plain[s.start : s.end] for s in cell.spans if s.style == EVIDENCE] == [quote]
 
 
@@ -87,7 +88,7 @@ def test_the_snippet_is_cut_around_the_evidence() -> None:
     text = "Nothing here. " * 200 + "The answer. " + "Nothing there. " * 200
     at = text.index("The answer.")
     direct = Direct("d", "", (Evidence("The answer.", Span(at, at + 11), 1.0),))
-    shown = document_cell(Hit(Document("d", text)), direct, 40, Look("utf-8", 60)).plain.split("\n")[1]
+    shown = document_cell(Hit(Document("d", text)), direct.evidence, 40, Look("utf-8", 60)).plain.split("\n")[1]
     assert shown.startswith("…here. Nothing here. The answer.")
     assert "The answer." in shown
     assert shown.endswith("…")
@@ -165,6 +166,44 @@ def test_the_footer_says_what_went_wrong() -> None:
     text = words(printed(view))
     assert "status: partial ▸ 2 answers were repaired 1 hit · in the order given · 2 calls · 9 generated tokens" in text
     assert "not read" in text
+
+
+def test_written_reasons_name_their_writer_and_mark_what_was_not_found() -> None:
+    text = words(printed(RankingView(written("bread")), width=110))
+    assert "why It says so. “The crystals grow quickest a little above freezing" in text
+    assert "— written by fake:writer above #2 keeping-a-loaf A says more than B." in text
+    assert "A “As the loaf cools, the starch slowly forms crystals again" in text
+    assert "B not found in the document: “Bread lasts a year.”" in text
+    assert (
+        "— written by fake:writer; A is this document, B is #2; asked in both orders, the writer prefers this document"
+        in text
+    )
+    assert "why No reason was given: the answer broke off. — asked of fake:writer" in text
+    assert "the writer itself prefers the other, in one order of the two or in both" in text
+
+
+def test_written_reasons_stand_below_ours_and_their_quotes_are_marked() -> None:
+    both = joined(ranking("bread"), written("bread").explanations or Explanations(), ours("bread"))
+    output = printed(RankingView(replace(ranking("bread"), explanations=both), limit=1), width=110)
+    text = words(output)
+    assert text.index("carries most of the sentence evidence") < text.index("why It says so.")
+    assert text.index("It leads by") < text.index("A says more than B.")
+
+
+def test_a_written_quote_is_highlighted_in_the_document() -> None:
+    given = written("bread")
+    assert given.explanations is not None
+    quote = given.explanations.direct[0].evidence[0].quote
+    cell = document_cell(given.hits[0], given.explanations.direct[0].evidence, 120, Look("utf-8", 140))
+    assert [cell.plain[s.start : s.end] for s in cell.spans if s.style == EVIDENCE] == [quote]
+    assert "\x1b[1;35mThe crystals grow quickest" in printed(RankingView(given, limit=1), width=110)
+
+
+def test_hits_that_were_placed_without_scores_have_a_dash_and_no_bars() -> None:
+    hits = (Hit(Document("a", "Text."), first_rank=2, placed=True), Hit(Document("b", "Text."), first_rank=1))
+    output = printed(RankingView(Ranking(Query("q", "?"), hits, ranker="listwise")), width=100)
+    assert re.search(r"1 ▲1 – a Text\. 2 ▼1 not read b Text\.", words(output))
+    assert "━" not in output
 
 
 def test_no_hits_are_said_in_words() -> None:

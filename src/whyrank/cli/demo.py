@@ -89,7 +89,8 @@ def _ranked(
     queries: "Sequence[Query]", corpus: "Demo", explain: int, threads: int | None, work: "Work"
 ) -> "tuple[list[Ranking], list[Ranking]]":
     """What BM25 finds for each query, and the same reranked; the first with reasons."""
-    from whyrank.cli.ranking import load_ranker, with_reasons
+    from whyrank.cli.ranking import load_ranker
+    from whyrank.reason.giving import with_reasons
     from whyrank.retrieve import BM25
 
     work.phase("searching")

@@ -74,7 +74,7 @@ def _ranked(file: str, query: str | None, ranker: str, threads: int | None, work
 
     if query is None:
         return formats.read_rankings(sources.given_file(file), format="rankings", progress=work.phase("reading"))
-    how_many_reasons(1, ranker, fits=True)
+    how_many_reasons(1, ranker, has_model=False, fits=True)
     given = sources.candidates(query, [file], None, work)
     return list(reranked([given], Plan(ranker, DEPTH, 0, threads), work))
 
@@ -96,7 +96,8 @@ def _chosen(rankings: "Sequence[Ranking]", query_id: str | None, pair: tuple[str
 
 
 def _explained(ranking: "Ranking", top: int, threads: int | None, work: "Work") -> "Ranking":
-    from whyrank.cli.ranking import maker, with_reasons
+    from whyrank.cli.ranking import maker
+    from whyrank.reason.giving import with_reasons
 
     scorer = maker(ranking, threads, work)
     work.phase("finding reasons")

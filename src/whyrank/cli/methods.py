@@ -1,13 +1,17 @@
-"""`whyrank methods`: the rankers and the ranking algorithms, and what each costs."""
+"""`whyrank methods`: the rankers, the language models, prompts and checkpoints, the algorithms and what they cost."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from whyrank.cli import options
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
 EXAMPLES = (
     "whyrank methods",
+    "whyrank methods --prompts",
     "whyrank methods --costs",
 )
 
@@ -17,10 +21,16 @@ def methods(
         bool,
         typer.Option("--costs", help="What each algorithm asks of a judge, measured by running it; as Markdown."),
     ] = False,
+    is_prompts: Annotated[
+        bool,
+        typer.Option(
+            "--prompts", help="The prompts, with their sources, and the checkpoints that were trained on them."
+        ),
+    ] = False,
     is_json: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """List the rankers, and the algorithms that rank by asking a judge.
+    """List the rankers, the language models they can ask, and the algorithms that decide what is asked.
 
     With --costs: how many questions each algorithm asks, how many documents it has read, how often it waits, and
     how often its top 10 is exact, by the number of documents. It takes some seconds.
@@ -36,8 +46,12 @@ def methods(
         typer.echo(text)
     elif is_json:
         _print_json()
+    elif is_prompts:
+        _print_prompts()
+        _print_checkpoints()
     else:
         _print_rankers()
+        _print_models()
         _print_algorithms()
 
 
@@ -56,29 +70,78 @@ def _print_rankers() -> None:
         console.print(f"    licence {known.licence} · reasons: {known.explains}", style="bright_black")
 
 
-def _print_algorithms() -> None:
-    from rich.table import Table
+def _print_models() -> None:
+    from whyrank.cli.output import screen
+    from whyrank.rankers.building import KINDS
+    from whyrank.rankers.models import BACKENDS
 
+    rows = [(f"{scheme}:NAME", backend.summary, f"whyrank[{backend.extra}]") for scheme, backend in BACKENDS.items()]
+    _print_table("\nLanguage models that can be asked (--model NAME)", ("name", "what it reaches", "needs"), rows)
+    kinds = [(kind, usual.prompt, usual.algorithm) for kind, usual in KINDS.items()]
+    _print_table("\nHow they are asked (--ranker NAME)", ("name", "usual prompt", "usual algorithm"), kinds)
+    screen().print(
+        "\nPrompts, and checkpoints that were trained to rank: whyrank methods --prompts", style="bright_black"
+    )
+
+
+def _print_prompts() -> None:
+    from whyrank.prompts import known, load
+
+    templates = [load(name) for name in known()]
+    rows = [(t.name, t.kind, "reasons first" if t.reasons else "", t.paper) for t in templates]
+    _print_table("Prompts (--config ask.prompt=NAME)", ("name", "kind", "", "paper"), rows)
+
+
+def _print_checkpoints() -> None:
+    from whyrank.rankers.known import known_models
+
+    rows = [(m.id, m.kind, m.prompt, m.licence) for m in known_models().values()]
+    _print_table("\nCheckpoints (--ranker ID)", ("id", "kind", "prompt", "licence"), rows)
+
+
+def _print_algorithms() -> None:
     from whyrank.cli.output import screen
     from whyrank.rankers.algorithms import ALGORITHMS
 
-    title = "\nAlgorithms that rank by asking a judge (whyrank.rankers.flow)"
-    table = Table(title=title, title_justify="left", title_style="", box=None, padding=(0, 2, 0, 0))
-    for column in ("name", "judge", "exact", "source"):
-        table.add_column(column, header_style="bright_black", style="bold" if column == "name" else "")
-    for algorithm in ALGORITHMS.values():
-        table.add_row(algorithm.name, algorithm.judge, algorithm.exact, algorithm.source)
+    rows = [(a.name, a.judge, a.exact, a.source) for a in ALGORITHMS.values()]
+    title = "\nAlgorithms that decide what is asked (--config ask.algorithm=NAME)"
+    _print_table(title, ("name", "judge", "exact", "source"), rows)
     console = screen()
-    console.print(table)
     console.print("\nWhat each of them costs: whyrank methods --costs", style="bright_black")
+
+
+def _print_table(title: str, columns: "Sequence[str]", rows: "Iterable[Sequence[str]]") -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from whyrank.cli.output import screen
+
+    table = Table(title=title, title_justify="left", title_style="", box=None, padding=(0, 2, 0, 0))
+    for place, column in enumerate(columns):
+        table.add_column(column, header_style="bright_black", style="" if place else "bold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    screen().print(table)
 
 
 def _print_json() -> None:
     import json
+    from dataclasses import asdict
 
+    from whyrank.prompts import known, load
     from whyrank.rankers import RANKERS
     from whyrank.rankers.algorithms import ALGORITHMS
+    from whyrank.rankers.building import KINDS
+    from whyrank.rankers.known import known_models
+    from whyrank.rankers.models import BACKENDS
 
-    rankers = {name: {k: v for k, v in known._asdict().items() if k != "target"} for name, known in RANKERS.items()}
-    algorithms = {a.name: {"judge": a.judge, "exact": a.exact, "source": a.source} for a in ALGORITHMS.values()}
-    typer.echo(json.dumps({"rankers": rankers, "algorithms": algorithms}, indent=2, ensure_ascii=False))
+    rankers = {name: {k: v for k, v in r._asdict().items() if k != "target"} for name, r in RANKERS.items()}
+    found = {
+        "rankers": rankers,
+        "models": {scheme: {"summary": b.summary, "extra": b.extra} for scheme, b in BACKENDS.items()},
+        "kinds": {kind: usual._asdict() for kind, usual in KINDS.items()},
+        "prompts": {t.name: {"kind": t.kind, "paper": t.paper, "source": t.source} for t in map(load, known())},
+        "checkpoints": {m.id: asdict(m) for m in known_models().values()},
+        "algorithms": {a.name: {"judge": a.judge, "exact": a.exact, "source": a.source} for a in ALGORITHMS.values()},
+    }
+    typer.echo(json.dumps(found, indent=2, ensure_ascii=False))

@@ -51,7 +51,11 @@ ExplainOption: TypeAlias = Annotated[
 ]
 RankerOption: TypeAlias = Annotated[
     str | None,
-    typer.Option("--ranker", metavar="NAME", help="A ranker that 'whyrank methods' lists; by default evidence."),
+    typer.Option(
+        "--ranker",
+        metavar="NAME",
+        help="A ranker that 'whyrank methods' lists; by default evidence, with a --model what it is made for.",
+    ),
 ]
 ThreadsOption: TypeAlias = Annotated[
     int | None,

@@ -95,7 +95,7 @@ def concluded(written: Sequence[Ranking], to: Target) -> int:
             say(f"wrote {to.path}: {count}, as {to.format}")
         if to.format != "table" or to.path is not None:  # a table shows them itself
             say_notes(written)
-    return FINE if all(ranking.status == "ok" for ranking in written) else PARTIAL
+    return FINE if all(ranking.status in ("ok", "repaired") for ranking in written) else PARTIAL
 
 
 def screen() -> "Console":

@@ -1,14 +1,18 @@
 """What rerank, search and demo have in common: load a ranker, rerank, give reasons."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, NamedTuple
 
 from whyrank.cli.progress import Work
-from whyrank.errors import BadInput, unknown
+from whyrank.config import AskSettings, ModelSettings
+from whyrank.errors import BadInput
 from whyrank.rankers.calibration import Calibration
 from whyrank.rankers.outcome import likely
-from whyrank.types import Ranking, Reranker, Scorer
+from whyrank.types import Comparison, Direct, Ranking, Reranker, Scorer
+
+if TYPE_CHECKING:
+    from whyrank.lm.base import LM
 
 EXPLAINED = 3
 """How many hits get reasons unless the caller says otherwise."""
@@ -21,67 +25,97 @@ class Plan(NamedTuple):
     """How rankings are to be made.
 
     Attributes:
-        ranker: its name.
+        ranker: its name; None for what the model is made for, or the default.
         depth: candidates read per query.
         explain: for how many of the best hits reasons are given.
         threads: threads to compute with.
         min_probability: what is less likely to be relevant is left out; nothing is if None.
         calibration: a file to take probabilities from, in place of the ranker's own.
         is_streamed: whether results are wanted as soon as they are there.
+        model: a language model.
+        ask: how it is asked to rank.
+        on_ranked: told of each ranking when its order is fixed; gives what is to be told of each reason that a model
+            writes for it.
     """
 
-    ranker: str
+    ranker: str | None
     depth: int | None
     explain: int
     threads: int | None = None
     min_probability: float | None = None
     calibration: str | None = None
     is_streamed: bool = False
+    model: ModelSettings | None = None
+    ask: AskSettings | None = None
+    on_ranked: Callable[[Ranking], Callable[[Direct | Comparison], None]] | None = None
 
 
-def gives_reasons(name: str) -> bool:
-    """Whether the ranker of that name can say why.
-
-    Raises:
-        UnknownName: there is none; near matches are listed.
-    """
-    from whyrank.rankers import RANKERS
-
-    if name not in RANKERS:
-        raise unknown("ranker", name, RANKERS)
-    return RANKERS[name].explains != "none"
-
-
-def how_many_reasons(asked: int | None, ranker: str, *, fits: bool) -> int:
-    """For how many hits reasons are given.
+def how_many_reasons(asked: int | None, ranker: str | None, *, has_model: bool, fits: bool) -> int:
+    """For how many hits reasons are given. Reasons that a model writes cost something: they must be asked for.
 
     Args:
         asked: what the caller asked for, None for the default.
         ranker: name of the ranker.
+        has_model: whether there is a language model.
         fits: whether reasons are given by default.
 
     Raises:
         BadInput: reasons were asked of a ranker that has none.
+        UnknownName: there is no such ranker.
     """
-    can = gives_reasons(ranker)
+    from whyrank.rankers import DEFAULT, RANKERS
+
+    if ranker is not None and ranker not in RANKERS:
+        from whyrank.rankers.building import check_name
+
+        check_name(ranker)
+        return asked or 0
+    if has_model:
+        return asked or 0
+    can = RANKERS[ranker or DEFAULT].explains != "none"
     if asked and not can:
-        raise BadInput(f"{ranker} gives no reasons; use --ranker evidence, or --explain 0")
+        raise BadInput(f"{ranker} gives no reasons; use --ranker evidence, name a --model, or --explain 0")
     if asked is None:
         return EXPLAINED if fits and can else 0
     return asked
 
 
 def load_ranker(name: str, threads: int | None, work: Work) -> Reranker:
-    """Load a ranker by name."""
+    """Load a ranker of our own by name."""
     from whyrank import api
 
     work.phase(f"loading {name}")
     return api.load(name, threads=threads)
 
 
+def resolved(plan: Plan, work: Work) -> "tuple[Reranker, LM | None]":
+    """The ranker of a plan, and the model that writes its reasons, if one does."""
+    from whyrank.rankers import DEFAULT, RANKERS
+
+    name = plan.ranker or (DEFAULT if plan.model is None else None)
+    if name is not None and name in RANKERS and plan.model is None:
+        return load_ranker(name, plan.threads, work), None
+    from whyrank.rankers.building import resolve
+
+    work.phase(f"loading {plan.model.name if plan.model else name}")
+    return resolve(name, model=plan.model, ask=plan.ask, threads=plan.threads)
+
+
 def reranked(given: Sequence[Ranking], plan: Plan, work: Work) -> Iterator[Ranking]:
     """Each list reranked, with its reasons."""
-    ranker = load_ranker(plan.ranker, plan.threads, work)
+    ranker, writer = resolved(plan, work)
+    with ExitStack() as opened:
+        for one in (ranker, writer):
+            if close := getattr(one, "close", None):
+                opened.callback(close)
+        yield from _reranked(given, plan, work, ranker, writer)
+
+
+def _reranked(
+    given: Sequence[Ranking], plan: Plan, work: Work, ranker: Reranker, writer: "LM | None"
+) -> Iterator[Ranking]:
+    from whyrank.reason.giving import with_reasons
+
     calibrated = Calibration.load(plan.calibration).of(ranker.name) if plan.calibration else ranker
     batches = list(_batches(given, plan.depth)) if plan.is_streamed else [list(given)]
     done = 0
@@ -92,22 +126,11 @@ def reranked(given: Sequence[Ranking], plan: Plan, work: Work) -> Iterator[Ranki
         for number, ranking in enumerate(ranked, 1):
             if plan.min_probability is not None:
                 ranking = likely(ranking, calibrated, plan.min_probability)
-            yield with_reasons(ranking, ranker, plan.explain)
+            told = plan.on_ranked(ranking) if plan.on_ranked else None
+            yield with_reasons(ranking, ranker, plan.explain, writer, told)
             if explained:
                 explained(number, len(ranked))
         done += len(batch)
-
-
-def with_reasons(ranking: Ranking, ranker: Reranker | Scorer, top: int) -> Ranking:
-    """The same ranking with reasons for its best `top` hits; as it is for 0."""
-    from whyrank import reason
-
-    if not top:
-        return ranking
-    scorer = as_scorer(ranker)
-    if scorer is None:
-        raise BadInput(f"{ranker.name} gives no reasons; use evidence")
-    return replace(ranking, explanations=reason.explain(ranking, scorer, top=top))
 
 
 def _batches(given: Sequence[Ranking], depth: int | None) -> Iterator[list[Ranking]]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     'whyrank rerank "why is the sky blue?" documents.jsonl',
+    'whyrank rerank "why is the sky blue?" documents.jsonl --model openai:gpt-4.1-mini --max-cost 0.05 --explain 3',
     'cat lines.txt | whyrank rerank "why is the sky blue?" --top-k 5 --format jsonl',
     "whyrank rerank --run bm25.trec --corpus corpus.jsonl --queries queries.jsonl -o reranked.trec",
 )
@@ -46,6 +47,44 @@ ConfigOption: TypeAlias = Annotated[
         "likely to be relevant; repeatable.",
     ),
 ]
+_MODELS = "Language models"
+ModelOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="BACKEND:NAME",
+        help="A language model, such as openai:gpt-4.1-mini or transformers:FOLDER; see 'whyrank methods'.",
+        rich_help_panel=_MODELS,
+    ),
+]
+UrlOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--url",
+        metavar="URL",
+        help="Where it is served (openai): a server with that interface; repeatable for several of the same.",
+        rich_help_panel=_MODELS,
+    ),
+]
+MaxCostOption: TypeAlias = Annotated[
+    float | None,
+    typer.Option("--max-cost", metavar="DOLLARS", help="Spend at most this much.", rich_help_panel=_MODELS),
+]
+MaxTokensOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--max-tokens", metavar="N", min=1, help="Spend at most this many tokens.", rich_help_panel=_MODELS),
+]
+StrictOption: TypeAlias = Annotated[
+    bool,
+    typer.Option("--strict", help="An untidy answer is an error, not a status.", rich_help_panel=_MODELS),
+]
+DryRunOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Say what would be asked and what it would cost; ask nothing.", rich_help_panel=_MODELS
+    ),
+]
 
 
 def rerank(
@@ -63,27 +102,41 @@ def rerank(
     ranker: options.RankerOption = None,
     threads: options.ThreadsOption = None,
     config: ConfigOption = None,
+    model: ModelOption = None,
+    url: UrlOption = None,
+    max_cost: MaxCostOption = None,
+    max_tokens: MaxTokensOption = None,
+    strict: StrictOption = False,
+    dry_run: DryRunOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
     """Put documents into the order in which they answer a query, and say why.
 
     First-stage scores count where the input has them: those of a run or of rankings, or a number under "score" in every
     document. With --output, the settings as they were used are written beside the result.
+
+    With --model a language model ranks; --ranker says how it is asked: pointwise, pairwise, setwise or listwise. With
+    --model and --ranker evidence it writes the reasons instead. All its answers are kept (whyrank cache), so nothing is
+    asked twice.
     """
     from whyrank.cli import output as results
     from whyrank.cli.progress import working
     from whyrank.cli.ranking import Plan, how_many_reasons, reranked
+    from whyrank.rankers import DEFAULT
 
-    flags = {"top_k": top_k, "depth": depth, "explain": explain, "ranker": ranker, "threads": threads}
-    settings = _settings(config or [], flags)
+    flags: dict[str, Any] = {"top_k": top_k, "depth": depth, "explain": explain, "ranker": ranker, "threads": threads}
+    flags |= {"model.name": model, "model.url": url, "model.max_cost": max_cost, "model.max_tokens": max_tokens}
+    settings = _settings(config or [], flags | {"ask.strict": strict or None})
     to = results.target(format_, output, settings.top_k, quiet=quiet)
-    how_many_reasons(explain, settings.ranker, fits=True)
+    has_model = settings.model is not None
+    how_many_reasons(explain, settings.ranker, has_model=has_model, fits=True)
     with working(quiet=quiet) as work:
         given = _given(query, files, run, (corpus, queries, input_format), work)
         fits = to.format in {"table", "html"} or (to.format != "trec" and len(given) == 1)
         asked = settings.explain if "explain" in settings.model_fields_set else None
-        reasons = how_many_reasons(asked, settings.ranker, fits=fits)
-        settings = settings.model_copy(update={"explain": reasons})
+        reasons = how_many_reasons(asked, settings.ranker, has_model=has_model, fits=fits)
+        name = settings.ranker or (None if has_model else DEFAULT)
+        settings = settings.model_copy(update={"explain": reasons, "ranker": name})
         plan = Plan(
             ranker=settings.ranker,
             depth=settings.depth,
@@ -92,8 +145,20 @@ def rerank(
             min_probability=settings.min_probability,
             calibration=settings.calibration,
             is_streamed=to.is_streamed,
+            model=settings.model,
+            ask=settings.ask,
         )
-        written = results.write(reranked(given, plan, work), to, work, title=given[0].query.text)
+        if dry_run:
+            from whyrank.cli.rehearsal import rehearsed
+
+            rehearsed(given, plan, work)
+            raise typer.Exit
+        if has_model and reasons and to.format == "table" and to.path is None:
+            from whyrank.cli import streaming
+
+            written = streaming.write(given, plan, to, work)
+        else:
+            written = results.write(reranked(given, plan, work), to, work, title=given[0].query.text)
         _keep_settings(settings, to)
     raise typer.Exit(results.concluded(written, to))
 

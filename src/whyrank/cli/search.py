@@ -47,15 +47,14 @@ def search(
     to = results.target(format_, output, top_k, quiet=quiet)
     if not rerank and (explain or ranker):
         raise BadInput("--explain and --ranker need --rerank; BM25 alone gives no reasons")
-    name = ranker or "evidence"
-    reasons = how_many_reasons(explain, name, fits=to.format != "trec")
+    reasons = how_many_reasons(explain, ranker, has_model=False, fits=to.format != "trec")
     asked = sources.search_query(query)
     with working(quiet=quiet) as work:
         work.phase("searching")
         found = _opened(index).search(asked, max(depth, top_k) if rerank else top_k)
         given: Iterable[Ranking] = [found]
         if rerank and len(found):
-            given = reranked([found], Plan(name, None, reasons, threads), work)
+            given = reranked([found], Plan(ranker, None, reasons, threads), work)
         written = results.write(given, to, work, title=query)
     if not len(found) and not quiet:
         say("no document shares a word with the query (very common words do not count)", label="note")

@@ -1,6 +1,7 @@
 """Run an experiment: first stage, rankers, reasons, measures, files. What is finished already is not done again."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from whyrank import datasets, formats, rankers
@@ -16,7 +17,7 @@ from whyrank.experiment import steps
 from whyrank.experiment.checks import Checking, check_judges, checked
 from whyrank.experiment.outcome import Calibrated, Explained, Outcome, contrasts_of, environment
 from whyrank.experiment.reporting import write
-from whyrank.experiment.settings import ExperimentSettings
+from whyrank.experiment.settings import ExperimentSettings, System
 from whyrank.experiment.steps import Phase
 from whyrank.experiment.store import Store, alone
 from whyrank.rankers.calibration import Calibration
@@ -39,13 +40,24 @@ def run(settings: ExperimentSettings, phase: Phase | None = None) -> Outcome:
     """
     parse_measures(settings.measures)  # what is misspelt is said before hours of work, not after
     check_judges(settings.reasons.judges if settings.reasons else ())
-    loaded = {system.label: rankers.load(system.ranker, threads=settings.threads) for system in settings.rankers}
+    loaded = {system.label: _loaded(system, settings.threads) for system in settings.rankers}
     dataset = datasets.load(settings.dataset, split=settings.split)
     qrels = _judged(dataset, settings)
     finished = _measured_runs(settings, dataset, qrels)
     work = _folder(settings.output)
-    with alone(work):
+    with alone(work), ExitStack() as opened:
+        for ranker in loaded.values():
+            if close := getattr(ranker, "close", None):
+                opened.callback(close)
         return _run(settings, dataset, qrels, loaded, finished, work, phase or _silent)
+
+
+def _loaded(system: System, threads: int | None) -> Reranker:
+    if system.model is None and (system.ranker is None or system.ranker in rankers.RANKERS):
+        return rankers.load(system.ranker or rankers.DEFAULT, threads=threads)
+    from whyrank.rankers.building import resolve
+
+    return resolve(system.ranker, model=system.model, ask=system.ask, threads=threads).ranker
 
 
 def _run(

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from whyrank.config import Count, Settings
+from whyrank.config import AskSettings, Count, ModelSettings, Settings
 from whyrank.evaluate import Ties
+from whyrank.rankers import DEFAULT
 
 Check: TypeAlias = Literal["statements", "counterfactuals", "stability", "erasure", "rationales"]
 CHECKS: tuple[Check, ...] = ("statements", "counterfactuals", "stability", "erasure", "rationales")
@@ -18,19 +19,27 @@ class System(Settings):
     """A ranker in an experiment: its name alone, or a mapping.
 
     Attributes:
-        ranker: a name that `whyrank methods` lists.
-        name: what tables call it; the ranker's name by default.
+        ranker: a name that `whyrank methods` lists; with a model, None is what it is made for.
+        name: what tables call it; by default the ranker's name, or that of its model without what is no part of a
+            file's name.
         depth: candidates it reads; the experiment's by default.
+        model: a language model that ranks.
+        ask: how it is asked.
     """
 
-    ranker: str
+    ranker: str | None = None
     name: str = ""
     depth: Count | None = None
+    model: ModelSettings | None = None
+    ask: AskSettings | None = None
 
     @property
     def label(self) -> str:
         """What tables call it."""
-        return self.name or self.ranker
+        if self.name or self.model is None:
+            return self.name or self.ranker or DEFAULT
+        parts = [self.ranker, *self.model.name.split(":")[1:]]
+        return "-".join(re.sub(r"[^\w.+-]+", "-", part).strip("-.") for part in parts if part)
 
 
 class Reasons(Settings):

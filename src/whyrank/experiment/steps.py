@@ -103,15 +103,24 @@ def as_given(ranking: Ranking) -> Ranking:
 
 
 def reranked(given: Sequence[Ranking], ranker: Reranker, depth: int, store: Store, progress: Progress) -> list[Ranking]:
-    """Every list reranked: those in the store as they were, the others now, each batch stored as it is done."""
+    """Every list reranked: those in the store as they were, the others now, each batch stored as it is done.
+
+    What was left undone, because a model was not reached or a budget spent, is not stored: the next run does it.
+    """
     keys = [key(ranker, ranking, "ranking", depth) for ranking in given]
     missing = [place for place, name in enumerate(keys) if name not in store]
     progress(len(given) - len(missing), len(given))
+    undone: dict[str, Ranking] = {}
     for batch in _batches(missing, [min(len(ranking), depth) for ranking in given]):
-        done = ranker.rerank_many([given[place] for place in batch], depth=depth)
-        store.add({keys[p]: _compact(r) for p, r in zip(batch, done, strict=True)}.items())
-        progress(sum(name in store for name in keys), len(given))
-    return [_restored(ranking, store[name]) for ranking, name in zip(given, keys, strict=True)]
+        ranked = ranker.rerank_many([given[place] for place in batch], depth=depth)
+        found = {keys[place]: ranking for place, ranking in zip(batch, ranked, strict=True)}
+        undone |= {name: ranking for name, ranking in found.items() if ranking.status == "partial"}
+        store.add({name: _compact(ranking) for name, ranking in found.items() if name not in undone}.items())
+        progress(sum(name in store or name in undone for name in keys), len(given))
+    return [
+        undone[name] if name in undone else _restored(ranking, store[name])
+        for ranking, name in zip(given, keys, strict=True)
+    ]
 
 
 def explained(
@@ -159,7 +168,7 @@ def _batches(places: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]
 def _compact(ranking: Ranking) -> dict[str, Any]:
     """What reranking adds to the candidates: they hold the texts."""
     return {
-        "hits": [[hit.document.id, hit.score, hit.cut] for hit in ranking],
+        "hits": [[hit.document.id, hit.score, hit.cut, hit.placed] for hit in ranking],
         "ranker": ranking.ranker,
         "status": ranking.status,
         "notes": list(ranking.notes),
@@ -170,9 +179,9 @@ def _compact(ranking: Ranking) -> dict[str, Any]:
 def _restored(given: Ranking, record: dict[str, Any]) -> Ranking:
     by_id = {hit.document.id: (place, hit) for place, hit in enumerate(given, 1)}
     hits = []
-    for name, score, cut in record["hits"]:
+    for name, score, cut, placed in record["hits"]:
         place, hit = by_id[name]
-        hits.append(Hit(hit.document, score=score, first_score=hit.first_score, first_rank=place, cut=cut))
+        hits.append(Hit(hit.document, score, hit.first_score, first_rank=place, cut=cut, placed=placed))
     return Ranking(
         query=given.query,
         hits=tuple(hits),

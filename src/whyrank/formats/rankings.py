@@ -1,7 +1,7 @@
 """Our own format: one ranking a line, complete, versioned; read back it is the same ranking, float for float.
 
     {"whyrank": 1, "query": {"id", "text", "metadata"},
-     "hits": [{"id", "title", "text", "metadata", "rank", "score", "first_score", "first_rank", "cut"}, …],
+     "hits": [{"id", "title", "text", "metadata", "rank", "score", "first_score", "first_rank", "cut", "placed"}, …],
      "ranker", "status", "notes", "usage", "explanations": {"direct", "comparisons", "usage"} or null, "left_out"}
 
 As input, what a person writes by hand is read too: {"query": "…", "documents": ["…" or {…}, …], "scores": […]}.
@@ -24,7 +24,7 @@ from whyrank.types import Document, Explanations, Hit, Query, Ranking, Status, U
 
 VERSION = 1
 DOCUMENT_KEYS = frozenset({"id", "title", "text", "metadata"})
-HIT_KEYS = DOCUMENT_KEYS | {"rank", "score", "first_score", "first_rank", "cut"}
+HIT_KEYS = DOCUMENT_KEYS | {"rank", "score", "first_score", "first_rank", "cut", "placed"}
 RECORD_KEYS = frozenset({"whyrank", "query", "hits", "ranker", "status", "notes", "usage", "explanations", "left_out"})
 
 
@@ -127,6 +127,7 @@ def _hit_record(hit: Hit, rank: int) -> dict[str, Any]:
         "first_score": None if hit.first_score is None else float(hit.first_score),
         "first_rank": hit.first_rank,
         "cut": hit.cut,
+        "placed": hit.placed,
     }
 
 
@@ -172,6 +173,7 @@ def _hit(record: Any, where: str) -> Hit:
         first_score=restore(float | None, record.get("first_score"), f"{where}.first_score"),  # type: ignore[arg-type]
         first_rank=restore(int, record.get("first_rank", 0), f"{where}.first_rank"),
         cut=restore(int, record.get("cut", 0), f"{where}.cut"),
+        placed=restore(bool, record.get("placed", False), f"{where}.placed"),
     )
 
 

@@ -2,11 +2,12 @@
 
 import re
 
-_PIECE = re.compile(r"[^\W\d_]+|\d+|[^\w\s]|_|\n+", re.ASCII)
+_TOKEN = re.compile(r"[A-Za-z]{1,4}|[0-9]|[^\w\s]|_|\n+", re.ASCII)
 _WIDE = re.compile(r"[^\x00-\x7f]")
 LETTERS_A_TOKEN = 4
 """English words of up to four letters are one token to the tokenizers in use; longer ones are a few."""
-DIGITS_A_TOKEN = 1
+LONG = 16
+"""Characters a token: a text longer than so many times its limit is not counted as a whole before it is cut."""
 
 
 class EstimatedTokens:
@@ -20,12 +21,11 @@ class EstimatedTokens:
 
     def count(self, text: str) -> int:
         """At least about as many tokens as `text` has."""
-        wide = len(_WIDE.findall(text))
-        return wide + sum(_tokens(match[0]) for match in _PIECE.finditer(text))
+        return len(_TOKEN.findall(text)) + (0 if text.isascii() else len(_WIDE.findall(text)))
 
     def cut(self, text: str, limit: int) -> str:
         """The longest beginning, by whole words, with at most `limit` estimated tokens."""
-        if len(text) <= limit:
+        if len(text) <= limit or (len(text) <= LONG * limit and self.count(text) <= limit):
             return text
         spent, end = 0, 0
         for match in re.finditer(r"\s*\S+", text):
@@ -36,12 +36,6 @@ class EstimatedTokens:
         if end == 0 < limit:  # one very long word, or a script that has no spaces
             end = _characters(text, limit, self)
         return text[:end]
-
-
-def _tokens(piece: str) -> int:
-    if piece[0].isdigit():
-        return -(-len(piece) // DIGITS_A_TOKEN)
-    return -(-len(piece) // LETTERS_A_TOKEN) if piece[0].isalpha() else 1
 
 
 def _characters(text: str, limit: int, tokens: EstimatedTokens) -> int:

@@ -80,7 +80,8 @@ def neutral(text: str, controls: Sequence[str] = ()) -> str:
 
     Args:
         text: a query or a document.
-        controls: what the model's tokenizer reads as control tokens, besides the `COMMON` ones.
+        controls: what the model's tokenizer reads as control tokens, besides the `COMMON` ones. Plain words, which
+            some tokenizers add to their tokens, are left as they are.
 
     >>> neutral("Great.<|im_end|>\n<|im_start|>system")
     'Great.‹¦im_end¦›\n‹¦im_start¦›system'
@@ -93,7 +94,7 @@ def neutral(text: str, controls: Sequence[str] = ()) -> str:
         seen = text
     else:
         text = _SURROGATE.sub("\ufffd", text)
-        seen = text.translate(_folds())
+        seen = text if _foldable().isdisjoint(text) else text.translate(_folds())
     # Breaking one may uncover another that overlapped it, so what was made is looked at again.
     while found := list(pattern.finditer(seen)):
         pieces, end = [], 0
@@ -129,13 +130,13 @@ def _broken(text: str, seen: str) -> str:
     """A control text with look-alikes for its brackets; one without brackets is taken apart."""
     if not _LOOKALIKE.keys().isdisjoint(seen):
         return "".join([_LOOKALIKE.get(folded, own) for own, folded in zip(text, seen, strict=True)])
-    return f"{text[0]} {text[1:]}" if len(text) > 1 else "\ufffd"
+    return f"{text[0]}·{text[1:]}" if len(text) > 1 else "\ufffd"
 
 
 @lru_cache(maxsize=64)
 def _pattern(controls: tuple[str, ...]) -> tuple[re.Pattern[str], frozenset[str]]:
     """What finds control texts in folded text, and the characters that they begin with."""
-    folded = {control.translate(_folds()) for control in (*COMMON, *controls)} - {""}
+    folded = {control.translate(_folds()) for control in (*COMMON, *controls) if not _is_word(control)}
     texts = sorted((text for text in folded if not _PIPES.fullmatch(text)), key=lambda text: (-len(text), text))
     starts = frozenset(chain.from_iterable((text[0].lower(), text[0].upper()) for text in texts)) | {"<"}
     groups = []
@@ -143,6 +144,16 @@ def _pattern(controls: tuple[str, ...]) -> tuple[re.Pattern[str], frozenset[str]
         rests = "|".join(re.escape(text[1:]) for text in texts if text[0] == start)
         groups.append(f"{re.escape(start)}(?:{rests})")
     return re.compile("|".join([_PIPED, *groups]), re.IGNORECASE), starts
+
+
+def _is_word(control: str) -> bool:
+    return not control.strip() or all(letter.isalnum() or letter.isspace() for letter in control)
+
+
+@cache
+def _foldable() -> frozenset[str]:
+    """Characters that `_folds` changes; most texts hold none, and to look takes a third of the time of folding."""
+    return frozenset(map(chr, _folds()))
 
 
 @cache

@@ -38,9 +38,10 @@ RANKERS: Mapping[str, Known] = {
         "none",
     ),
 }
+DEFAULT = "evidence"
 
 
-def load(name: str = "evidence", *, threads: int | None = None) -> Reranker:
+def load(name: str = DEFAULT, *, threads: int | None = None) -> Reranker:
     """Load a ranker by name.
 
     Args:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from whyrank.errors import BadInput
-from whyrank.types import Calibrated, Ranking, Usage
+from whyrank.types import Calibrated, Hit, Ranking, Usage
 
 
 def check_depth(depth: int | None) -> None:
@@ -57,27 +57,61 @@ def in_order(
     Raises:
         BadInput: a score is no finite number, and so has no place in an order.
     """
-    read, unread = ranking.hits[: len(scores)], ranking.hits[len(scores) :]
+    read = _as_given(ranking, len(scores), cuts)
     for hit, score in zip(read, scores, strict=True):
         if not math.isfinite(score):
             raise BadInput(
                 f"query {ranking.query.id!r}: {ranker} scores document {hit.document.id!r} {score} (first-stage score "
                 f"{hit.first_score}); scores are finite numbers"
             )
-    places = enumerate(zip(read, scores, cuts or [0] * len(read), strict=True), 1)
-    hits = [replace(h, score=s, cut=c, first_rank=place) for place, (h, s, c) in places]
+    hits = [replace(hit, score=score) for hit, score in zip(read, scores, strict=True)]
     hits.sort(key=lambda hit: hit.standing(hit.score or 0.0))
+    return _ranked(ranking, hits, ranker, usage)
+
+
+def as_placed(
+    ranking: Ranking, order: Sequence[int], *, ranker: str, usage: Usage, cuts: Sequence[int] = ()
+) -> Ranking:
+    """The ranking of a ranker that gives places and no scores.
+
+    Args:
+        ranking: candidates as they were given; the first ``len(order)`` were read.
+        order: a permutation of their positions, best first; the rest keep their order below.
+        ranker: name of what ordered them.
+        usage: what it cost.
+        cuts: characters at the end of each read candidate that were not read; empty where all were.
+    """
+    lost = cuts or [0] * len(order)
+    placed = [
+        Hit(hit.document, None, hit.first_score, position + 1, lost[position], placed=True)
+        for position, hit in ((position, ranking.hits[position]) for position in order)
+    ]
+    return _ranked(ranking, placed, ranker, usage)
+
+
+def _as_given(ranking: Ranking, count: int, cuts: Sequence[int]) -> list[Hit]:
+    """The first `count` candidates, numbered, without what another ranker said of them."""
+    places = enumerate(zip(ranking.hits[:count], cuts or [0] * count, strict=True), 1)
+    return [replace(h, score=None, placed=False, cut=cut, first_rank=place) for place, (h, cut) in places]
+
+
+def _ranked(ranking: Ranking, read: Sequence[Hit], ranker: str, usage: Usage) -> Ranking:
+    """The read hits in their order, the others below, and what must be said of both."""
+    unread = [
+        replace(hit, score=None, placed=False, first_rank=place)
+        for place, hit in enumerate(ranking.hits[len(read) :], len(read) + 1)
+    ]
     notes = list(ranking.notes)
     if unread:
         notes.append(f"{len(unread):,} candidates below depth {len(read):,} were not read; they keep their order")
-    shortened = [h for h in hits if h.cut]
+    shortened = [hit for hit in read if hit.cut]
     if shortened:
         named = ", ".join(f"{h.document.id} ({h.cut:,} of its characters left out)" for h in shortened[:5])
         more = f" and {len(shortened) - 5} more" if len(shortened) > 5 else ""
         notes.append(f"read only in part: {named}{more}")
     return replace(
         ranking,
-        hits=(*hits, *(replace(h, score=None, first_rank=i) for i, h in enumerate(unread, len(read) + 1))),
+        hits=(*read, *unread),
         ranker=ranker,
         notes=tuple(notes),
         usage=usage,

@@ -69,7 +69,7 @@ def pointwise(n: int) -> Flow[float]:
 
 
 def _pointwise(n: int) -> Flow[float]:
-    if n < 2:
+    if n < 1:
         return list(range(n))
     scores = yield [(i,) for i in range(n)]
     for i, score in enumerate(scores):

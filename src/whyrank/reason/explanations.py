@@ -78,6 +78,18 @@ def explain_pair(
     return comparison
 
 
+def joined(ranking: Ranking, *parts: Explanations) -> Explanations:
+    """Reasons of several makers for one ranking, in its order: those of one document in the order of `parts`."""
+    places = {name: place for place, name in enumerate(ranking.ids)}
+    direct = [reason for part in parts for reason in part.direct]
+    comparisons = [reason for part in parts for reason in part.comparisons]
+    return Explanations(
+        direct=tuple(sorted(direct, key=lambda d: places.get(d.document_id, len(places)))),
+        comparisons=tuple(sorted(comparisons, key=lambda c: places.get(c.upper_id, len(places)))),
+        usage=sum((part.usage for part in parts), Usage()),
+    )
+
+
 def decomposed(ranking: Ranking, scorer: Scorer, hits: Sequence[Hit]) -> list[Decomposition]:
     """The scores of `hits` taken apart, in one batch.
 

@@ -7,6 +7,7 @@ from math import comb
 from whyrank.reason.checks import Check, is_close, same_bits
 from whyrank.reason.comparison import differ
 from whyrank.reason.counterfactual import BUDGET
+from whyrank.reason.writers import has_numbers
 from whyrank.types import Comparison, Counterfactual, Decomposition, Difference, Hit, Ranking, Scorer, Span, Term
 
 RETRIED = BUDGET
@@ -53,11 +54,7 @@ def unlike(differences: Sequence[Difference], upper: Sequence[Term] | None, lowe
 
 def _reasons(ranking: Ranking, scorer: Scorer, hits: dict[str, Hit]) -> Iterator[Check]:
     assert ranking.explanations is not None
-    bare = [d.document_id for d in ranking.explanations.direct if not d.terms]
-    bare += [" above ".join(_ids(c)) for c in ranking.explanations.comparisons if not c.differences]
-    for name in bare:
-        yield Check("text", f"query {ranking.query.id!r}, {name}", True, "a reason without numbers: only quotes count")
-    directs = [d for d in ranking.explanations.direct if d.terms and d.document_id in hits]
+    directs = [d for d in ranking.explanations.direct if has_numbers(d) and d.document_id in hits]
     pairs = [c for c in ranking.explanations.comparisons if c.upper_id in hits and c.lower_id in hits]
     wanted = [hits[i] for i in dict.fromkeys([d.document_id for d in directs] + [i for c in pairs for i in _ids(c)])]
     fresh = scorer.decompose(ranking.query, [h.document for h in wanted], [h.first_score for h in wanted])

@@ -17,6 +17,7 @@ from whyrank.reason.checks import Check, Report, is_close, same_bits, total
 from whyrank.reason.phrases import place, worth_naming
 from whyrank.reason.recheck import recheck, unlike
 from whyrank.reason.stated import Verdict, comparison_values, direct_values, judge
+from whyrank.reason.writers import has_numbers, held, named
 from whyrank.types import Comparison, Counterfactual, Direct, Document, Evidence, Hit, Ranking, Scorer, Span
 
 OTHER_WORDING = "not in the words that whyrank writes from these numbers; only its numbers and quotes were checked"
@@ -29,14 +30,19 @@ def verify(ranking: Ranking, scorer: Scorer | None = None) -> Report:
     exactly its span, that every sum holds, and that the English says what the numbers say. With one: also that
     it gives the same scores, bit for bit, and that every counterfactual holds when it is scored again.
 
+    Reasons that a language model wrote follow from no numbers: they are held to their quotes and must bear no numbers
+    of ours, and a reason that follows from nothing must name its writer. Of hits that were placed without scores
+    nothing is claimed but that they stand above those that were not read.
+
     Args:
-        ranking: a ranking, with or without explanations; reasons without numbers are held to their quotes.
+        ranking: a ranking, with or without explanations.
         scorer: the ranker that made it.
     """
     checks = [*_permutation(ranking), *_order(ranking)]
     if ranking.explanations is not None:
         hits = {hit.document.id: hit for hit in ranking.hits}
-        reasons = {direct.document_id: direct for direct in ranking.explanations.direct}
+        reasons = {d.document_id: d for d in ranking.explanations.direct if not d.source}
+        checks += named(f"query {ranking.query.id!r}", ranking.explanations)
         for direct in ranking.explanations.direct:
             checks += _direct(ranking, hits, direct)
         for comparison in ranking.explanations.comparisons:
@@ -71,18 +77,31 @@ def _permutation(ranking: Ranking) -> Iterator[Check]:
 def _order(ranking: Ranking) -> Iterator[Check]:
     for upper, lower in pairwise(ranking.hits):
         subject = f"query {ranking.query.id!r}, documents {upper.document.id!r} and {lower.document.id!r}"
-        if upper.score is not None and lower.score is not None:
-            ok = upper.standing(upper.score) <= lower.standing(lower.score)
-            ok = ok and isfinite(upper.score) and isfinite(lower.score)
-            expected = "expected descending scores, ties by original rank, then id"
-        elif upper.score is None and lower.score is None:
-            ok = upper.first_rank <= lower.first_rank
-            expected = "expected documents that were not read in their original order"
-        else:
-            ok = lower.score is None
-            expected = "expected documents that were not read below those that were"
+        expected = _disorder(upper, lower)
         found = [f"{hit.document.id!r} (score {hit.score!r}, rank {hit.first_rank})" for hit in (upper, lower)]
-        yield Check("order", subject, ok, "" if ok else f"{expected}; found {found[0]} above {found[1]}")
+        message = f"expected {expected}; found {found[0]} above {found[1]}" if expected else ""
+        yield Check("order", subject, not expected, message)
+    unscored = sum(hit.placed and hit.score is None for hit in ranking.hits)
+    if unscored:
+        is_one = unscored == 1
+        message = (
+            f"{unscored} document{' was' if is_one else 's were'} placed without scores: nothing shows "
+            f"{'its' if is_one else 'their'} order but the word of the ranker"
+        )
+        yield Check("order", f"query {ranking.query.id!r}", True, message)
+
+
+def _disorder(upper: Hit, lower: Hit) -> str:
+    """What was expected of two neighbours that stand the wrong way round; "" where they do not."""
+    if not upper.is_read:
+        if lower.is_read:
+            return "documents that were not read below those that were"
+        return "" if upper.first_rank <= lower.first_rank else "documents that were not read in their original order"
+    if upper.score is None or lower.score is None:
+        return ""
+    ok = upper.standing(upper.score) <= lower.standing(lower.score)
+    ok = ok and isfinite(upper.score) and isfinite(lower.score)
+    return "" if ok else "descending scores, ties by original rank, then id"
 
 
 def _direct(ranking: Ranking, hits: dict[str, Hit], direct: Direct) -> Iterator[Check]:
@@ -91,6 +110,7 @@ def _direct(ranking: Ranking, hits: dict[str, Hit], direct: Direct) -> Iterator[
     if hit is None:
         yield Check("explained", subject, False, "a reason is given for it, but it is not in the ranking")
         return
+    yield held(subject, direct)
     spans = [t.span for t in direct.terms if t.span] + [e.span for e in direct.evidence if e.span]
     damage = _damage(hit.document, spans, [t.value for t in direct.terms])
     yield Check("spans", subject, not damage, damage)
@@ -101,7 +121,7 @@ def _direct(ranking: Ranking, hits: dict[str, Hit], direct: Direct) -> Iterator[
         yield Check("score", subject, ok, "" if ok else f"explains {direct.score!r}, but it ranks with {hit.score!r}")
     for number, evidence in enumerate(direct.evidence, 1):
         yield from _evidence(subject, hit.document, direct, evidence, number)
-    if direct.terms or direct.score is not None:
+    if has_numbers(direct):
         yield _sums("sum", subject, "terms", total(t.value for t in direct.terms), "score", direct.score)
         quotable = [(hit.document, span) for span in spans]
         expected = directs.wording(hit.document, direct.terms)
@@ -110,10 +130,9 @@ def _direct(ranking: Ranking, hits: dict[str, Hit], direct: Direct) -> Iterator[
 
 
 def _evidence(subject: str, document: Document, direct: Direct, evidence: Evidence, number: int) -> Iterator[Check]:
+    yield _found(subject, f"evidence {number}", document, evidence)
     if evidence.span is None:
-        yield Check("quote", subject, True, f"evidence {number} is marked as not found in the document")
         return
-    yield _quote(subject, f"evidence {number}", document, evidence.span, evidence.quote)
     if evidence.contribution is None:
         return
     nothing = directs.Carried(evidence.span, 0.0, ())
@@ -141,14 +160,19 @@ def _comparison(
         return
     ok = ranking.ids.index(comparison.upper_id) < ranking.ids.index(comparison.lower_id)
     yield Check("order", subject, ok, "" if ok else f"{comparison.upper_id!r} does not stand above in the ranking")
+    yield held(subject, comparison)
     damage = _comparison_damage(upper.document, lower.document, comparison)
     yield Check("spans", subject, not damage, damage)
     if damage:
         return
+    for number, evidence in enumerate(comparison.upper_evidence, 1):
+        yield _found(subject, f"evidence {number} of the upper", upper.document, evidence)
+    for number, evidence in enumerate(comparison.lower_evidence, 1):
+        yield _found(subject, f"evidence {number} of the lower", lower.document, evidence)
     if comparison.counterfactual is not None:
         yield from _counterfactual(subject, upper, lower, comparison.counterfactual)
         yield _text(subject, _judge_turning(ranking, upper, lower, comparison, comparison.counterfactual))
-    if comparison.margin is None and not comparison.differences:
+    if not has_numbers(comparison):
         return
     yield from _margin(subject, upper, lower, comparison)
     sides = [reasons[d].terms if d in reasons else None for d in (comparison.upper_id, comparison.lower_id)]
@@ -205,6 +229,12 @@ def _counterfactual(subject: str, upper: Hit, lower: Hit, found: Counterfactual)
     yield Check("counterfactual", subject, ok, "" if ok else message)
 
 
+def _found(subject: str, what: str, document: Document, evidence: Evidence) -> Check:
+    if evidence.span is None:
+        return Check("quote", subject, True, f"{what} is marked as not found in the document")
+    return _quote(subject, what, document, evidence.span, evidence.quote)
+
+
 def _quote(subject: str, what: str, document: Document, span: Span, quote: str) -> Check:
     found = document.quote(span)
     message = f"{what} says {quote!r}, but {span.field} {span.start}:{span.end} reads {found!r}"
@@ -235,7 +265,9 @@ def _damage(document: Document, spans: Sequence[Span], values: Sequence[float]) 
 def _comparison_damage(upper: Document, lower: Document, comparison: Comparison) -> str:
     removed = comparison.counterfactual.removed if comparison.counterfactual else ()
     ours = [d.upper_span for d in comparison.differences if d.upper_span] + list(removed)
+    ours += [e.span for e in comparison.upper_evidence if e.span]
     theirs = [d.lower_span for d in comparison.differences if d.lower_span]
+    theirs += [e.span for e in comparison.lower_evidence if e.span]
     values = [v for d in comparison.differences for v in (d.upper, d.lower)]
     values += [comparison.margin] if comparison.margin is not None else []
     return _damage(upper, ours, values) or _damage(lower, theirs, [])

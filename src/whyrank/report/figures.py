@@ -6,11 +6,15 @@ from typing import Literal, NamedTuple
 
 from whyrank.reason import phrases
 from whyrank.reason.sums import Sum, by_subject
+from whyrank.reason.writers import NOT_GIVEN
 from whyrank.types import Comparison, Counterfactual, Difference, Direct, Explanations, Hit, Term, Usage
 
 MINUS = "−"
 WORDS_SHOWN = 5
 """Query words named beside a sentence; they come strongest first, and the weakest are mostly small words."""
+
+LEAST_COST = 0.0001
+"""Smaller costs, in US dollars, are not told apart."""
 
 NAME = "{name}"
 """Where `turning` leaves room for the lower document's name, which each view makes harmless in its own way."""
@@ -43,10 +47,10 @@ class Move(NamedTuple):
 
 
 class Reasons(NamedTuple):
-    """The explanations of one ranking, found by document."""
+    """The explanations of one ranking, found by document; ours first, then those that a model wrote."""
 
-    direct: dict[str, Direct]
-    above: dict[str, Comparison]
+    direct: dict[str, list[Direct]]
+    above: dict[str, list[Comparison]]
     """By the id of the upper document."""
 
 
@@ -112,7 +116,33 @@ def movement(rank: int, hit: Hit) -> Move:
 def reasons(explanations: Explanations | None) -> Reasons:
     """The explanations by document; none at all for None."""
     given = explanations or Explanations()
-    return Reasons({d.document_id: d for d in given.direct}, {c.upper_id: c for c in given.comparisons})
+    found = Reasons({}, {})
+    for direct in sorted(given.direct, key=lambda d: d.source != ""):
+        found.direct.setdefault(direct.document_id, []).append(direct)
+    for comparison in sorted(given.comparisons, key=lambda c: c.source != ""):
+        found.above.setdefault(comparison.upper_id, []).append(comparison)
+    return found
+
+
+def standing(hit: Hit) -> str:
+    """The score; a dash for a hit that was placed without one, and words for one that was not read."""
+    return number(hit.score) if hit.is_read else "not read"
+
+
+def byline(reason: Direct | Comparison) -> str:
+    """Who wrote a reason, or gave none; "" for ours."""
+    if not reason.source:
+        return ""
+    return f"{'asked of' if reason.status in NOT_GIVEN else 'written by'} {reason.source}"
+
+
+def agreement(comparison: Comparison) -> str:
+    """What the writer of a comparison thinks of the order itself; "" where that is not known."""
+    if comparison.agrees is None:
+        return ""
+    if comparison.agrees:
+        return "asked in both orders, the writer prefers this document"
+    return "the writer itself prefers the other, in one order of the two or in both"
 
 
 def by_part(terms: Sequence[Term]) -> dict[str, float]:
@@ -175,18 +205,24 @@ def usage(spent: Usage) -> tuple[str, ...]:
 
     Calls count where something was generated or paid for: nobody waits or pays for those to a model in this process.
     """
-    is_called = spent.generated_tokens > 0 or spent.cost != 0
+    is_called = spent.generated_tokens > 0 or spent.cost != 0 or spent.repaired > 0 or spent.unusable > 0
     counts = (
-        (spent.documents, "document"),
-        (spent.calls if is_called else 0, "call"),
-        (spent.prompt_tokens, "token"),
-        (spent.generated_tokens, "generated token"),
+        (spent.documents, "document", " read"),
+        (spent.calls if is_called else 0, "call", ""),
+        (spent.prompt_tokens, "token", " read" + _of_them(spent.cached_tokens if is_called else 0, "cached")),
+        (spent.generated_tokens, "generated token", _of_them(spent.reasoning_tokens, "reasoning")),
+        (spent.repaired, "answer", " repaired"),
+        (spent.unusable, "answer", " unusable"),
     )
-    said = [
-        counted(count, noun) + (" read" if noun in {"document", "token"} else "") for count, noun in counts if count
-    ]
+    said = [counted(count, noun) + more for count, noun, more in counts if count]
     if spent.seconds:
         said.append(f"{spent.seconds:.3f} s" if spent.seconds < 0.1 else f"{spent.seconds:,.2f} s")
-    if spent.cost:
-        said.append(f"cost {spent.cost:,.4f}")
+    if spent.cost is None:
+        said.append("cost unknown")
+    elif spent.cost > 0:
+        said.append(f"${spent.cost:,.4f}" if spent.cost >= LEAST_COST else f"less than ${LEAST_COST}")
     return tuple(said)
+
+
+def _of_them(count: int, what: str) -> str:
+    return f" ({count:,} {what})" if count else ""

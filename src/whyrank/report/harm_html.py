@@ -11,7 +11,7 @@ from whyrank.report.html_card import safe
 from whyrank.report.passages import Mark, marks_in, pieces, window
 from whyrank.report.table_formats import amount, signed
 from whyrank.report.visible import clipped
-from whyrank.types import Document, Evidence, Ranking
+from whyrank.types import Comparison, Direct, Document, Evidence, Ranking
 
 CARDS = 20
 OPEN = 3
@@ -94,8 +94,8 @@ def _risen(moved: Moved, documents: Mapping[str, Document]) -> str:
     document = documents.get(moved.document_id)
     evidence = moved.direct.evidence if moved.direct else ()
     excerpt = f'<div class="doc" dir="auto">{_excerpt(document, evidence)}</div>' if document and evidence else ""
-    reason = _reason("Why it is here", moved.direct.text) if moved.direct else ""
-    compared = _reason(f"Why above {moved.comparison.lower_id}", moved.comparison.text) if moved.comparison else ""
+    reason = _reason("Why it is here", moved.direct) if moved.direct else ""
+    compared = _reason(f"Why above {moved.comparison.lower_id}", moved.comparison) if moved.comparison else ""
     name = document.title if document and document.title and document.title.strip() else moved.document_id
     was = "not in the list" if moved.before is None else f"from place {moved.before}"
     head = (
@@ -105,12 +105,12 @@ def _risen(moved: Moved, documents: Mapping[str, Document]) -> str:
     return f"<li>{head}{excerpt}{reason}{compared}</li>"
 
 
-def _reason(label: str, text: str) -> str:
-    if not text:
+def _reason(label: str, reason: Direct | Comparison) -> str:
+    if not reason.text:
         return ""
-    return (
-        f'<p class="reason" dir="auto"><span class="label">{safe(label)}</span> {safe(clipped(text, REASON_LIMIT))}</p>'
-    )
+    by = f' <span class="label">({safe(figures.byline(reason))})</span>' if reason.source else ""
+    said = f"{safe(clipped(reason.text, REASON_LIMIT))}{by}"
+    return f'<p class="reason" dir="auto"><span class="label">{safe(label)}</span> {said}</p>'
 
 
 def _grade(grade: float | None) -> str:

@@ -37,19 +37,23 @@ def render_html(rankings: Sequence[Ranking], *, title: str = "whyrank report", c
 
 _NOTHING = '<p class="none">There is no ranking in this report.</p>\n'
 _FOOTER = "<footer>Reasons are computed after the ranking and never change its order.</footer>\n"
-_LEGEND = """<details class="legend"><summary>How to read this</summary>
-<p>The number beside a document is its rank; the arrow says how many places it rose (▲) or fell (▼) from the list as \
-it was given. The bar under a score starts at zero.</p>
-<p>Marked sentences carry the score: the stronger the mark, the larger the contribution, and the small number leads to \
-the list below the text. A reddish mark lowers the score. Contributions are in units of the score and add up to it.</p>
-</details>
+_PLACES = """<p>The number beside a document is its rank; the arrow says how many places it rose (▲) or fell (▼) from \
+the list as it was given. The bar under a score starts at zero.</p>
+"""
+_MARKS = """<p>Marked sentences carry the score: the stronger the mark, the larger the contribution, and the small \
+number leads to the list below the text. A reddish mark lowers the score. Contributions are in units of the score and \
+add up to it.</p>
+"""
+_WRITTEN = """<p>Reasons under the name of a language model are its own words, asked for when the order was finished. \
+Its quotes were looked up: what is marked in a document stands there to the letter, and a quote that does not is \
+called not found. Nothing else in these words was checked.</p>
 """
 
 
 def _section(ranking: Ranking, number: int, cards: int) -> str:
     anchor = f"r{number}"
     found = figures.reasons(ranking.explanations)
-    parts = dict.fromkeys(t.part for d in found.direct.values() for t in d.terms if t.value)
+    parts = dict.fromkeys(t.part for own in found.direct.values() for d in own for t in d.terms if t.value)
     setting = Setting(
         anchor=anchor,
         line=figures.scale(hit.score for hit in ranking.hits),
@@ -58,7 +62,7 @@ def _section(ranking: Ranking, number: int, cards: int) -> str:
     )
     numbered = list(enumerate(ranking.hits, 1))
     shown = "".join(
-        card(hit, rank, found.direct.get(hit.document.id), found.above.get(hit.document.id), setting)
+        card(hit, rank, found.direct.get(hit.document.id, ()), found.above.get(hit.document.id, ()), setting)
         for rank, hit in numbered[: max(cards, 0)]
     )
     results = f'<ol class="hits">\n{shown}</ol>\n' if shown else ""
@@ -66,9 +70,19 @@ def _section(ranking: Ranking, number: int, cards: int) -> str:
         results = '<p class="none">No documents were given.</p>\n'
     return (
         f'<section class="ranking" aria-labelledby="{anchor}">\n{_query(ranking.query.text, anchor)}'
-        f"{_facts(ranking)}{_notes(ranking)}{_LEGEND if found.direct else ''}{results}"
+        f"{_facts(ranking)}{_notes(ranking)}{_legend(found)}{results}"
         f"{_rest(numbered[max(cards, 0) :])}</section>\n"
     )
+
+
+def _legend(found: figures.Reasons) -> str:
+    """How to read what is shown: marks of ours, and words of others."""
+    sources = [d.source for own in found.direct.values() for d in own]
+    sources += [c.source for own in found.above.values() for c in own]
+    if not sources:
+        return ""
+    marks, written = "" if all(sources) else _MARKS, _WRITTEN if any(sources) else ""
+    return f'<details class="legend"><summary>How to read this</summary>\n{_PLACES}{marks}{written}</details>\n'
 
 
 def _query(text: str, anchor: str) -> str:
@@ -123,7 +137,7 @@ def _row(rank: int, hit: Hit) -> str:
     title = f"{safe(clipped(document.title, 100))} " if document.title else ""
     words = f"<bdi>{title}<span>{safe(clipped(document.id, 100))}</span></bdi>"
     snippet = f"<br><bdi><span>{safe(clipped(document.text, 160))}</span></bdi>" if document.text else ""
-    score = "not read" if hit.score is None else figures.number(hit.score)
+    score = figures.standing(hit)
     return (
         f'<tr><td class="c1">{rank}</td><td class="c2">{move(rank, hit)}</td><td class="c3">{score}</td>'
         f"<td>{words}{snippet}</td></tr>\n"

@@ -6,8 +6,10 @@ Foreign text enters only through `safe`.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import accumulate
 
 from whyrank.reason.sums import Sum
+from whyrank.reason.writers import GIVEN
 from whyrank.report import bars, figures
 from whyrank.report.figures import Scale
 from whyrank.report.passages import Mark, is_found, marks_in, pieces, windows
@@ -25,6 +27,7 @@ EVIDENCE_SHOWN = 8
 DIFFERENCES_SHOWN = 6
 NAME_LIMIT = 80
 REASON_LIMIT = 4_000
+QUOTE_LIMIT = 300
 _ARROWS = {"up": "▲", "down": "▼"}
 
 
@@ -55,17 +58,18 @@ def name(document: Document) -> str:
     return clipped(document.title, NAME_LIMIT) if document.title and document.title.strip() else document.id
 
 
-def card(hit: Hit, rank: int, direct: Direct | None, comparison: Comparison | None, setting: Setting) -> str:
-    """The card of one hit."""
-    evidence = direct.evidence[:EVIDENCE_SHOWN] if direct else ()
+def card(hit: Hit, rank: int, directs: Sequence[Direct], comparisons: Sequence[Comparison], setting: Setting) -> str:
+    """The card of one hit. Its evidence is numbered through all of its reasons."""
+    evidence = [e for direct in directs for e in direct.evidence[:EVIDENCE_SHOWN]]
+    firsts = accumulate((len(direct.evidence[:EVIDENCE_SHOWN]) for direct in directs), initial=1)
+    why = [_why(direct, hit.document, first, setting) for direct, first in zip(directs, firsts, strict=False)]
     anchor = f"{setting.anchor}-{rank}"
     return (
         f'<li><article class="hit" aria-labelledby="{anchor}">'
         f'<div class="place"><span class="rank"><span class="sr">Rank </span>{rank}</span>{move(rank, hit)}</div>'
         f'<div><div class="top">{_title(hit.document, evidence, anchor)}{_score(hit, setting.line)}</div>'
         f"{_text(hit, evidence)}"
-        f"{_why(direct, hit.document, setting) if direct else ''}"
-        f"{_above(comparison, setting) if comparison else ''}"
+        f"{''.join(why)}{''.join(_above(comparison, hit.document, setting) for comparison in comparisons)}"
         "</div></article></li>\n"
     )
 
@@ -92,7 +96,7 @@ def _title(document: Document, evidence: Sequence[Evidence], anchor: str) -> str
 
 def _score(hit: Hit, line: Scale) -> str:
     if hit.score is None:
-        return '<div class="score"><span class="id">not read</span></div>'
+        return f'<div class="score"><span class="id">{figures.standing(hit)}</span></div>'
     label = '<span class="sr">Score </span>'
     return f'<div class="score">{label}<b>{figures.number(hit.score)}</b>{bars.single(line, hit.score)}</div>'
 
@@ -133,34 +137,68 @@ def _marked(text: str, marks: Sequence[Mark], start: int, end: int) -> str:
     return "".join(parts)
 
 
-def _why(direct: Direct, document: Document, setting: Setting) -> str:
-    text = f'<p dir="auto">{safe(direct.text[:REASON_LIMIT])}</p>' if direct.text else ""
+def _why(direct: Direct, document: Document, first: int, setting: Setting) -> str:
+    evidence = direct.evidence[:EVIDENCE_SHOWN]
+    listed = _quotes(evidence, document, first) if direct.source else _evidence(evidence, document, first)
+    more = len(direct.evidence) - EVIDENCE_SHOWN
+    rest = f'<p class="aside">and {figures.counted(more, "more sentence")}</p>' if more > 0 else ""
     return (
-        f'<section class="why"><h4 class="label">Why it is here</h4>{text}{_evidence(direct.evidence, document)}'
-        f"{_parts(direct, setting)}</section>"
+        f'<section class="why"><h4 class="label">Why it is here</h4>{_said(direct)}{listed}{rest}'
+        f"{_parts(direct, setting)}{_byline(direct)}</section>"
     )
 
 
-def _evidence(evidence: Sequence[Evidence], document: Document) -> str:
+def _said(reason: Direct | Comparison) -> str:
+    """The text of a reason, or where none was given the words that say so."""
+    if not reason.text:
+        return ""
+    kind = "" if reason.status in GIVEN else ' class="aside"'
+    return f'<p{kind} dir="auto">{safe(reason.text[:REASON_LIMIT])}</p>'
+
+
+def _byline(reason: Direct | Comparison, *words: str) -> str:
+    """Who wrote a reason; `words` are foreign text that belongs to it. Nothing under ours."""
+    if not reason.source:
+        return ""
+    did = figures.byline(reason).removesuffix(reason.source)
+    more = "".join(f" {safe(word)}" for word in words if word)
+    return f'<p class="by">{did.capitalize()}<bdi>{safe(reason.source)}</bdi>.{more}</p>'
+
+
+def _evidence(evidence: Sequence[Evidence], document: Document, first: int) -> str:
     if not evidence:
         return ""
     line = figures.scale(e.contribution for e in evidence)
     items = []
-    for number, item in enumerate(evidence[:EVIDENCE_SHOWN], 1):
+    for number, item in enumerate(evidence, first):
         terms = ", ".join(safe(term) for term in item.query_terms[: figures.WORDS_SHOWN])
         words = f'<bdi class="terms">{terms}</bdi>'
         if not is_found(document, item):
-            quote = safe(clipped(item.quote, 300))
-            words = f'<span><span class="lost">not found in the document:</span> <q>{quote}</q> {words}</span>'
+            words = f"<span>{_lost(item)} {words}</span>"
         bar = '<span class="no-bar"></span>' if item.contribution is None else bars.signed(line, item.contribution)
-        items.append(
-            f'<li data-n="{number}"><span class="n"><span class="sr">Sentence </span>{number}</span>'
-            f'<span class="v">{figures.carried(item.contribution)}</span>'
-            f"{bar}{words}</li>"
-        )
-    more = len(evidence) - EVIDENCE_SHOWN
-    rest = f'<p class="aside">and {figures.counted(more, "more sentence")}</p>' if more > 0 else ""
-    return f'<ol class="evidence">{"".join(items)}</ol>{rest}'
+        items.append(f'{_numbered(number)}<span class="v">{figures.carried(item.contribution)}</span>{bar}{words}</li>')
+    return f'<ol class="evidence">{"".join(items)}</ol>'
+
+
+def _quotes(evidence: Sequence[Evidence], document: Document, first: int) -> str:
+    """What a model quotes of a document, in the document's own words, or marked as not found."""
+    items = [
+        f"{_numbered(number)}{_quote(item) if is_found(document, item) else f'<span>{_lost(item)}</span>'}</li>"
+        for number, item in enumerate(evidence, first)
+    ]
+    return f'<ol class="evidence quotes">{"".join(items)}</ol>' if items else ""
+
+
+def _numbered(number: int) -> str:
+    return f'<li data-n="{number}"><span class="n"><span class="sr">Sentence </span>{number}</span>'
+
+
+def _quote(item: Evidence) -> str:
+    return f'<q dir="auto">{safe(clipped(item.quote, QUOTE_LIMIT))}</q>'
+
+
+def _lost(item: Evidence) -> str:
+    return f'<span class="lost">not found in the document:</span> {_quote(item)}'
 
 
 def _parts(direct: Direct, setting: Setting) -> str:
@@ -178,15 +216,35 @@ def _parts(direct: Direct, setting: Setting) -> str:
     )
 
 
-def _above(comparison: Comparison, setting: Setting) -> str:
+def _above(comparison: Comparison, upper: Document, setting: Setting) -> str:
     rank, lower = setting.hits.get(comparison.lower_id, (None, None))
     lower_name = name(lower.document) if lower else comparison.lower_id
     place = "" if rank is None else f"#{rank} "
     label = f"Why above {place}<bdi>“{safe(lower_name)}”</bdi>?"
-    text = f'<p dir="auto">{safe(comparison.text[:REASON_LIMIT])}</p>' if comparison.text else ""
-    found = comparison.counterfactual
-    turn = _turn(found, lower_name, lower.score if lower else None) if found else ""
-    return f'<details class="above"><summary>{label}</summary>{text}{_differences(comparison)}{turn}</details>'
+    if comparison.source:
+        rest = _written(comparison, upper, lower.document if lower else None, place.strip() or "the other")
+    else:
+        found = comparison.counterfactual
+        turn = _turn(found, lower_name, lower.score if lower else None) if found else ""
+        rest = _differences(comparison) + turn
+    return f'<details class="above"><summary>{label}</summary>{_said(comparison)}{rest}</details>'
+
+
+def _written(comparison: Comparison, upper: Document, lower: Document | None, place: str) -> str:
+    """The quotes of a comparison that a model wrote, its writer, and what it thinks of the order."""
+    sides = (("A", upper, comparison.upper_evidence), ("B", lower, comparison.lower_evidence))
+    items = "".join(
+        f'<li><span class="n">{label}</span>'
+        f"{_quote(item) if document and is_found(document, item) else f'<span>{_lost(item)}</span>'}</li>"
+        for label, document, evidence in sides
+        for item in evidence[:EVIDENCE_SHOWN]
+    )
+    quotes = f'<ul class="evidence quotes">{items}</ul>' if items else ""
+    letters = f"A is this document, B is {place}." if comparison.status in GIVEN else ""
+    agreement = figures.agreement(comparison)
+    kind = ' class="dissent"' if comparison.agrees is False else ""
+    own_view = f"<p{kind}>{agreement[:1].upper()}{agreement[1:]}.</p>" if agreement else ""
+    return f"{quotes}{own_view}{_byline(comparison, letters)}"
 
 
 def _differences(comparison: Comparison) -> str:

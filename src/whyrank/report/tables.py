@@ -167,17 +167,27 @@ _COSTS: tuple[tuple[str, str, Kind], ...] = (
     ("of them cached", "cached_tokens", "count"),
     ("generated", "generated_tokens", "count"),
     ("of them reasoning", "reasoning_tokens", "count"),
+    ("repaired", "repaired", "count"),
+    ("unusable", "unusable", "count"),
     ("seconds", "seconds", "seconds"),
     ("cost", "cost", "money"),
 )
 _RARE = {"cached_tokens", "reasoning_tokens"}
+_OF_ANSWERS = {"repaired", "unusable"}
 
 
 def cost_table(evaluations: Sequence[Evaluation], *, title: str = "Cost") -> Table:
     """What making each run cost, for all its queries together. What is not known is None, never 0."""
     _reject_twins(evaluations)
     known = [e.usage for e in evaluations if e.usage is not None]
-    shown = [c for c in _COSTS if c[1] not in _RARE or any(getattr(usage, c[1]) for usage in known)]
+    has_answers = any(usage.prompt_tokens or usage.generated_tokens for usage in known)
+    shown = [
+        column
+        for column in _COSTS
+        if column[1] not in _RARE | _OF_ANSWERS
+        or any(getattr(usage, column[1]) for usage in known)
+        or (has_answers and column[1] in _OF_ANSWERS)
+    ]
     rows = tuple((Cell(e.name), *(Cell(_spent(e.usage, field)) for _, field, _ in shown)) for e in evaluations)
     notes = ["Totals over all queries of a run."]
     if any(cell.value is None for row in rows for cell in row):

@@ -6,7 +6,7 @@
 Text of documents, queries and models enters only through `Look.text`, never as rich markup.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -22,7 +22,7 @@ from whyrank.report.look import ACCENT, AGAINST, EVIDENCE, EVIDENCE_AGAINST, EVI
 from whyrank.report.passages import Mark, marks_in, pieces, window
 from whyrank.report.terminal_reasons import comparison_block, direct_block
 from whyrank.report.visible import visible
-from whyrank.types import Direct, Hit, Ranking
+from whyrank.types import Evidence, Hit, Ranking
 
 WIDEST = 132
 """Lines longer than this are hard to read, however wide the terminal is."""
@@ -78,17 +78,19 @@ def footer(ranking: Ranking, look: Look, *, shown: int) -> RenderableType:
     return _within(Group(*lines), look)
 
 
-def hit_row(hit: Hit, rank: int, direct: Direct | None, line: Scale, columns: "Columns", look: Look) -> RenderableType:
+def hit_row(
+    hit: Hit, rank: int, evidence: Sequence[Evidence] | None, line: Scale, columns: "Columns", look: Look
+) -> RenderableType:
     """One hit as a row: rank, move, score, bar, document. All rows of one view have the same columns."""
     cells: list[RenderableType] = [
         Text(str(rank), style="bold"),
         move_text(rank, hit, look),
-        look.text(figures.number(hit.score) if hit.score is not None else "not read"),
+        look.text(figures.standing(hit)),
     ]
     if columns.bar:
         cells.append(look.bar(line.share(hit.score), columns.bar, ACCENT))
     grid = columns.grid()
-    grid.add_row(*cells, document_cell(hit, direct, columns.document, look))
+    grid.add_row(*cells, document_cell(hit, evidence or (), columns.document, look))
     return grid
 
 
@@ -101,9 +103,8 @@ def move_text(rank: int, hit: Hit, look: Look) -> Text:
     return Text(look.sign(sign, plain) + (str(move.places) if move.places else ""), style=style)
 
 
-def document_cell(hit: Hit, direct: Direct | None, width: int, look: Look) -> Text:
+def document_cell(hit: Hit, evidence: Sequence[Evidence], width: int, look: Look) -> Text:
     """Id and title on one line, then a stretch of the text around the strongest evidence."""
-    evidence = direct.evidence if direct else ()
     document = hit.document
     cell = Text().append_text(look.line(document.id, style="bold"))
     if document.title:
@@ -140,8 +141,9 @@ class Columns:
         hits = list(enumerate(ranking.hits[:shown], 1))
         rank = len(str(shown))
         move = max((move_text(i, hit, look).cell_len for i, hit in hits), default=1)
-        score = max((len(figures.number(hit.score)) if hit.score is not None else 8 for _, hit in hits), default=1)
-        bar = 10 if look.width >= ROOMY else 0
+        score = max((len(figures.standing(hit)) for _, hit in hits), default=1)
+        has_scores = any(hit.score is not None for _, hit in hits)
+        bar = 10 if look.width >= ROOMY and has_scores else 0
         taken = rank + move + score + 6 + (bar + 2 if bar else 0)
         return cls(rank, move, score, bar, max(look.width - taken, 16))
 
@@ -175,16 +177,22 @@ def _body(ranking: Ranking, limit: int, look: Look, *, with_reasons: bool) -> It
     for rank, hit in enumerate(shown, 1):
         if rank > 1:
             yield Text()
-        direct = found.direct.get(hit.document.id)
-        yield hit_row(hit, rank, direct, line, columns, look)
+        directs = found.direct.get(hit.document.id, [])
+        yield hit_row(hit, rank, [e for direct in directs for e in direct.evidence], line, columns, look)
         inner = look.narrowed(indent)
-        if direct:
-            yield Padding(direct_block(direct, hit.document, inner), (1, 0, 0, indent), expand=False)
-        comparison = found.above.get(hit.document.id)
-        if comparison:
+        blocks = [direct_block(direct, hit.document, inner) for direct in directs]
+        for comparison in found.above.get(hit.document.id, []):
             place, lower = places.get(comparison.lower_id, (None, None))
-            block = comparison_block(comparison, inner, lower_rank=place, lower_score=lower.score if lower else None)
-            yield Padding(block, (1, 0, 0, indent), expand=False)
+            blocks.append(
+                comparison_block(
+                    comparison,
+                    inner,
+                    lower_rank=place,
+                    lower_score=lower.score if lower else None,
+                    documents=(hit.document, lower.document) if lower else None,
+                )
+            )
+        yield from (Padding(block, (1, 0, 0, indent), expand=False) for block in blocks)
 
 
 def _room(text: str, width: int) -> int:

@@ -1,35 +1,56 @@
 """Reasons in a terminal: why a document answers, and why it stands above the next."""
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from whyrank.reason.writers import GIVEN
 from whyrank.report import figures
-from whyrank.report.look import AGAINST, EVIDENCE, EVIDENCE_AGAINST, FOR, MUTED, Look
+from whyrank.report.look import AGAINST, EVIDENCE, EVIDENCE_AGAINST, EVIDENCE_WEAK, FOR, MUTED, Look
 from whyrank.report.passages import is_found
 from whyrank.types import Comparison, Counterfactual, Difference, Direct, Document, Evidence
 
 EVIDENCE_SHOWN = 8
 DIFFERENCES_SHOWN = 6
 QUOTE_LIMIT = 100
+_LOST = "not found in the document: "
 ROOMY = 64
 """From this width on both sides of a difference are shown, not only the difference."""
 
 
 def direct_block(direct: Direct, document: Document, look: Look) -> RenderableType:
-    """The reason in English, and its evidence with contributions and query terms."""
+    """The reason in English, and its evidence with contributions and query terms; or what a model wrote."""
     rows: list[RenderableType] = []
     if direct.text:
-        rows.append(Text.assemble(("why  ", MUTED), look.text(direct.text)))
-    if direct.evidence:
+        style = "" if direct.status in GIVEN else "yellow"
+        rows.append(Text.assemble(("why  ", MUTED), look.text(direct.text, style=style)))
+    if direct.source:
+        rows.append(_quotes([("", document, direct.evidence)], look))
+        rows.append(_byline(direct, look))
+    elif direct.evidence:
         rows.append(_evidence_table(direct.evidence, document, look))
     return Group(*rows)
 
 
 def comparison_block(
-    comparison: Comparison, look: Look, *, lower_rank: int | None = None, lower_score: float | None = None
+    comparison: Comparison,
+    look: Look,
+    *,
+    lower_rank: int | None = None,
+    lower_score: float | None = None,
+    documents: tuple[Document, Document] | None = None,
 ) -> RenderableType:
-    """Margin, reason, the largest signed differences as bars, and what would turn it."""
+    """Margin, reason, the largest signed differences as bars, and what would turn it; or what a model wrote.
+
+    Args:
+        comparison: of two documents.
+        look: what the terminal can show.
+        lower_rank: the lower document's place.
+        lower_score: the lower document's score.
+        documents: the upper and the lower, in which the quotes of a written comparison stand.
+    """
     place = "" if lower_rank is None else f"#{lower_rank} "
     margin = figures.unsaid_margin(comparison)
     head = Text.assemble(
@@ -39,12 +60,46 @@ def comparison_block(
     )
     rows: list[RenderableType] = [head]
     if comparison.text:
-        rows.append(look.text(comparison.text))
+        rows.append(look.text(comparison.text, style="" if comparison.status in GIVEN else "yellow"))
+    if comparison.source:
+        upper, lower = documents or (None, None)
+        rows.append(_quotes([("A", upper, comparison.upper_evidence), ("B", lower, comparison.lower_evidence)], look))
+        rows.append(_byline(comparison, look, place.strip() or comparison.lower_id))
     if comparison.differences:
         rows.append(_difference_table(comparison.differences, look))
     if comparison.counterfactual:
         rows.extend(_turning(comparison.counterfactual, comparison.lower_id, lower_score, look))
     return Group(*rows)
+
+
+def _quotes(sides: Sequence[tuple[str, Document | None, Sequence[Evidence]]], look: Look) -> Table:
+    """What a model quoted of each document: in the document's own words, or marked as not found there."""
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(width=1, no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, document, evidence in sides:
+        for item in evidence[:EVIDENCE_SHOWN]:
+            grid.add_row(Text(label, style=MUTED), _written_quote(item, document, look))
+    return grid
+
+
+def _written_quote(item: Evidence, document: Document | None, look: Look) -> Text:
+    if item.span is None or (document is not None and not is_found(document, item)):
+        return Text.assemble((_LOST, "yellow"), look.quote(item.quote, QUOTE_LIMIT))
+    words = item.quote if document is None else document.quote(item.span)
+    return look.quote(words, QUOTE_LIMIT, style=EVIDENCE_WEAK)
+
+
+def _byline(reason: Direct | Comparison, look: Look, lower: str = "") -> Text:
+    """Who wrote it, and for a comparison what its letters mean and whether its writer holds with the order."""
+    said = [figures.byline(reason)]
+    if isinstance(reason, Comparison) and reason.status in GIVEN:
+        said.append(f"A is this document, B is {lower}")
+    if isinstance(reason, Comparison) and (agreement := figures.agreement(reason)):
+        said.append(agreement)
+    is_against = isinstance(reason, Comparison) and reason.agrees is False
+    sign = look.sign("— ", "-- ")
+    return Text.assemble((sign, MUTED), look.line("; ".join(said), style="yellow" if is_against else MUTED))
 
 
 def _evidence_table(evidence: tuple[Evidence, ...], document: Document, look: Look) -> Table:
@@ -65,7 +120,7 @@ def _evidence_table(evidence: tuple[Evidence, ...], document: Document, look: Lo
 
 def _quote(item: Evidence, document: Document, look: Look) -> Text:
     if item.span is None or not is_found(document, item):
-        words = Text.assemble(("not found in the document: ", "yellow"), look.quote(item.quote, QUOTE_LIMIT))
+        words = Text.assemble((_LOST, "yellow"), look.quote(item.quote, QUOTE_LIMIT))
     else:
         field = "title: " if item.span.field == "title" else ""
         words = Text.assemble((field, MUTED), look.quote(document.quote(item.span), QUOTE_LIMIT))

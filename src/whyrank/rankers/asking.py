@@ -1,0 +1,252 @@
+"""Rerankers that ask a language model: an algorithm decides what to ask, a judge asks it, the model answers."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+from time import perf_counter
+from typing import Any
+
+from whyrank.errors import BadInput, UnusableReply
+from whyrank.lm.base import LM, check_capabilities
+from whyrank.lm.prices import Price
+from whyrank.lm.rehearsal import Estimate, Rehearsal
+from whyrank.prompts import Passage
+from whyrank.rankers.algorithms import Algorithm
+from whyrank.rankers.costs import answer
+from whyrank.rankers.flow import Flow, Outcome, Question, drive
+from whyrank.rankers.matter import Matter, Showing, Shown
+from whyrank.rankers.outcome import as_placed, check_depth, in_order
+from whyrank.rankers.verdict import SEVERITY, UNUSABLE, Judge, Verdict, converse
+from whyrank.types import Progress, Ranking, Status, Usage
+
+NOTED = 3
+"""Different remarks on answers that a ranking's notes hold."""
+
+
+@dataclass(frozen=True)
+class LMReranker:
+    """Reranks by asking a language model.
+
+    Attributes:
+        lm: the model.
+        judge: how a question is put and its answer read.
+        algorithm: which questions are asked; its kind of question must be the judge's.
+        showing: how documents are shown.
+        options: of the algorithm, such as size and stride of a window.
+        is_strict: whether an answer that is not what was asked for is an error instead of a status.
+        on_show: told of every prompt, with the labels it uses, before it is asked.
+    """
+
+    lm: LM
+    judge: Judge[Any]
+    algorithm: Algorithm
+    showing: Showing
+    options: tuple[tuple[str, int], ...] = ()
+    is_strict: bool = False
+    on_show: Callable[[Shown], None] | None = None
+
+    def __post_init__(self) -> None:
+        if self.algorithm.judge != self.judge.kind:
+            raise BadInput(
+                f"{self.algorithm.name} asks {self.algorithm.judge} questions, and {self.judge.name} answers "
+                f"{self.judge.kind} ones; take an algorithm of its kind"
+            )
+        check_capabilities(self.lm, self.judge.needs | self.showing.needs, f"the judge {self.judge.name}")
+        try:
+            self._flow(2).close()
+        except TypeError as error:
+            named = ", ".join(name for name, _ in self.options)
+            raise BadInput(f"{self.algorithm.name} does not take the options {named} ({error})") from None
+
+    @cached_property
+    def name(self) -> str:
+        """Judge, prompt, algorithm and model, and a fingerprint of all that can change an order."""
+        return f"{self.judge.name}/{self.algorithm.name}/{self.lm.name}@{self._fingerprint()}"
+
+    def _fingerprint(self) -> str:
+        template = self.showing.template
+        count = template.size or 2
+        sample = template.render("query", [Passage(template.label(place), "passage") for place in range(count)])
+        about = (self.judge, self.options, self.showing, sample, self.lm.context)
+        return sha256(repr(about).encode()).hexdigest()[:8]
+
+    def rerank_many(
+        self, rankings: Sequence[Ranking], *, depth: int | None = None, progress: Progress | None = None
+    ) -> list[Ranking]:
+        """Rerank each list; the first `depth` candidates of each are shown to the model, the rest stay below.
+
+        The open questions of all lists go to the model in one batch.
+
+        Raises:
+            BadInput: the depth is below 1, or a query leaves no room for documents in the model's context.
+            AccessDenied: the model takes no request at all.
+            UnusableReply: an answer is untidy, and the reranker is strict.
+        """
+        check_depth(depth)
+        begun = perf_counter()
+        tasks = [self._task(ranking, name, depth) for ranking, name in zip(rankings, _names(rankings), strict=True)]
+        counted = _Counted(progress, 0 if progress is None else self._expected(tasks))
+        outcomes = drive(
+            [self._flow(len(task.matter)) for task in tasks], lambda batch: self._judged(tasks, batch, counted)
+        )
+        seconds = (perf_counter() - begun) / max(1, len(tasks))
+        if tasks:
+            tasks[0].told = tuple(getattr(self.lm, "notes", ()))  # what befell the cache concerns no single query
+        return [self._ranked(task, outcome, seconds) for task, outcome in zip(tasks, outcomes, strict=True)]
+
+    def close(self) -> None:
+        """Close the model, if it can be closed: connections, and the file of a cache."""
+        close = getattr(self.lm, "close", None)
+        if close is not None:
+            close()
+
+    def rehearse(
+        self, rankings: Sequence[Ranking], *, depth: int | None = None, price: Price | None = None
+    ) -> Estimate:
+        """What reranking these lists would ask and cost; nothing is asked but of the cache.
+
+        How much is asked may depend on the answers; here the model agrees with the order as it is.
+
+        Args:
+            rankings: as for `rerank_many`.
+            depth: as for `rerank_many`.
+            price: of a token; None if unknown.
+
+        Raises:
+            BadInput: as `rerank_many`.
+        """
+        labels: dict[str, tuple[str, ...]] = {}
+
+        def shown(new: Shown) -> None:
+            labels[new.tag] = new.labels
+
+        rehearsal = Rehearsal(self.lm, lambda request: self.judge.expected(labels[request.tag]), price=price)
+        replace(self, lm=rehearsal, on_show=shown, is_strict=False).rerank_many(rankings, depth=depth)
+        return rehearsal.estimate
+
+    def _task(self, ranking: Ranking, name: str, depth: int | None) -> "_Task":
+        count = len(ranking.hits[:depth])
+        matter = Matter(ranking, name, count, self.lm, self.showing, self.judge.answer_tokens, self.on_show)
+        return _Task(ranking, matter)
+
+    def _expected(self, tasks: Sequence["_Task"]) -> int:
+        """How many questions a judge that changes nothing would be asked."""
+        lengths = Counter(len(task.matter) for task in tasks)
+        return sum(lists * _asked(self.judge.kind, self._flow(count)) for count, lists in lengths.items())
+
+    def _flow(self, count: int) -> Flow[Any]:
+        return self.algorithm.function(count, **dict(self.options))
+
+    def _judged(self, tasks: Sequence["_Task"], batch: list[tuple[int, Question]], counted: "_Counted") -> list[Any]:
+        askings = [self.judge.ask(tasks[i].matter, question) for i, question in batch]
+        heard = converse(askings, self.lm)
+        for (i, question), (verdict, usage) in zip(batch, heard, strict=True):
+            if self.is_strict and verdict.status != "ok":
+                about = f"query {tasks[i].ranking.query.id!r}: an answer about {len(question)} documents"
+                why = "; ".join(verdict.notes) or "no remark"
+                raise UnusableReply(f"{about} is {verdict.status} ({why}); without strict it has a status instead")
+            tasks[i].note(question, verdict, usage)
+        counted.add(len(batch))
+        # A document without a score has its place decided in `_scored`; the flow only needs a number to go on.
+        return [0.0 if verdict.value is None else verdict.value for verdict, _ in heard]
+
+    def _ranked(self, task: "_Task", outcome: Outcome, seconds: float) -> Ranking:
+        usage = replace(task.usage, documents=outcome.trace.documents, seconds=seconds)
+        if self.judge.kind == "pointwise":
+            ranked = self._scored(task, usage)
+        else:
+            ranked = as_placed(task.ranking, outcome.order, ranker=self.name, usage=usage, cuts=task.matter.cuts())
+        return replace(ranked, status=task.status, notes=(*ranked.notes, *task.notes(), *task.told))
+
+    def _scored(self, task: "_Task", usage: Usage) -> Ranking:
+        """By score; a document for which the model gave none stands below those that have one."""
+        hits, cuts = task.ranking.hits, task.matter.cuts()
+        scores = [(i, task.scores[i]) for i in range(len(task.matter))]
+        known = [(i, score) for i, score in scores if score is not None]
+        rest = [i for i, score in scores if score is None]
+        given = (*(hits[i] for i, _ in known), *(hits[i] for i in rest), *hits[len(task.matter) :])
+        ranked = in_order(
+            replace(task.ranking, hits=given),
+            [score for _, score in known],
+            ranker=self.name,
+            usage=usage,
+            cuts=[cuts[i] for i, _ in known],
+        )
+        places = {hit.document.id: place for place, hit in enumerate(hits, 1)}
+        return replace(ranked, hits=tuple(replace(hit, first_rank=places[hit.document.id]) for hit in ranked))
+
+
+class _Task:
+    """One list on its way: what was asked about it, and what came back."""
+
+    def __init__(self, ranking: Ranking, matter: Matter) -> None:
+        self.ranking, self.matter = ranking, matter
+        self.usage = Usage()
+        self.told: tuple[str, ...] = ()
+        self.status: Status = "ok"
+        self.scores: dict[int, float | None] = {}
+        self.answers: Counter[Status] = Counter()
+        self.remarks: Counter[str] = Counter()
+
+    def note(self, question: Question, verdict: Verdict[Any], usage: Usage) -> None:
+        """Take a verdict down."""
+        self.usage += usage
+        self.answers[verdict.status] += 1
+        if SEVERITY[verdict.status] > SEVERITY[self.status]:
+            self.status = verdict.status
+        if verdict.status != "ok":
+            self.remarks[f"{verdict.status}: {'; '.join(verdict.notes)}"] += 1
+        if len(question) == 1:
+            self.scores[question[0]] = verdict.value
+
+    def notes(self) -> tuple[str, ...]:
+        """What a careful reader must know of the answers."""
+        if self.status == "ok":
+            return ()
+        unusable = sum(count for status, count in self.answers.items() if SEVERITY[status] >= UNUSABLE)
+        told = [(self.answers["repaired"], "repaired"), (unusable, "unusable")]
+        rates = ", ".join(f"{count} {what}" for count, what in told if count)
+        remarks = [f"{text} ({count} ×)" for text, count in self.remarks.most_common(NOTED)]
+        more = len(self.remarks) - len(remarks)
+        return (
+            f"of {sum(self.answers.values()):,} answers {rates}",
+            *remarks,
+            *([f"and {more} more kinds of remarks"] if more > 0 else []),
+        )
+
+
+class _Counted:
+    """Progress in questions, of about as many as a judge that changes nothing would be asked."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress, self._done, self._total = progress, 0, total
+
+    def add(self, questions: int) -> None:
+        self._done += questions
+        if self._progress is not None:
+            self._progress(self._done, max(self._done, self._total))
+
+
+def _names(rankings: Sequence[Ranking]) -> list[str]:
+    """A name for each list: its query's id, and a number where several share one."""
+    seen: Counter[str] = Counter()
+    names = []
+    for ranking in rankings:
+        seen[ranking.query.id] += 1
+        number = seen[ranking.query.id]
+        names.append(ranking.query.id if number == 1 else f"{ranking.query.id}#{number}")
+    return names
+
+
+def _asked(kind: Any, flow: Flow[Any]) -> int:
+    asked = 0
+
+    def as_it_is(batch: list[tuple[int, Question]]) -> list[Any]:
+        nonlocal asked
+        asked += len(batch)
+        return [answer(kind, tuple(range(len(question))), [-i for i in range(len(question))]) for _, question in batch]
+
+    drive([flow], as_it_is)
+    return asked
