@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,23 @@ BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL
 SHOWN = [page for page in PAGES if BLOCK.search(page.read_text(encoding="utf-8"))]
 
 
+SERVER = "http://localhost:8080/v1"
+"""Where the pages say that a language model is served; a real server stands in for it."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    llamacpp = pytest.importorskip("llamacpp")
+    with llamacpp.LlamaCpp(tmp_path_factory.mktemp("model"), context=4_096) as served:
+        yield served.url
+
+
 @pytest.mark.parametrize("page", SHOWN, ids=lambda p: str(p.relative_to(ROOT)))
-def test_what_a_page_shows_works(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_page_shows_works(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WHYRANK_CACHE", str(tmp_path / "answers.sqlite"))
     names: dict[str, object] = {}
     ran = 0
     for language, name, content in BLOCK.findall(page.read_text(encoding="utf-8")):
@@ -26,7 +41,7 @@ def test_what_a_page_shows_works(page: Path, tmp_path: Path, monkeypatch: pytest
             exec(compile(content, str(page), "exec"), names)
         elif language == "console":
             for line in re.findall(r"^\$ (.*)$", content, re.MULTILINE):
-                run(line)
+                run(line.replace(SERVER, request.getfixturevalue("server")) if SERVER in line else line)
         ran += 1
     assert ran
 

@@ -241,8 +241,8 @@ class Direct:
         score: the score it explains; None for a reason that explains no score.
         terms: the score taken apart; () where `score` is None.
         source: the language model that wrote it; "" for our own words, which follow from `terms`.
-        status: "ok", or what is wrong with it: "repaired", a quote that the document does not hold; "refused",
-            "truncated" or "error", no reason was given and `text` says so.
+        status: "ok", or what is wrong with it: "repaired", the answer was broken, or quotes what the document does not
+            hold; "refused", "truncated" or "error", no reason was given and `text` says so.
     """
 
     document_id: str

@@ -117,7 +117,7 @@ def test_an_untidy_answer_is_a_status_and_strict_an_error(run: Run, model: Model
     flags = ("--model", "openai:m", "--url", model.url, "--format", "jsonl")
     code, out, err = run("rerank", QUERY, documents, *flags)
     assert (code, json.loads(out)["status"]) == (3, "refused")
-    assert "of 1 answers 1 unusable" in err
+    assert "of 1 answer, 1 unusable" in err
     code, out, err = run("rerank", QUERY, documents, *flags, "--strict")
     assert (code, out) == (2, "")
     assert "is refused" in err

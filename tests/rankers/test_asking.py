@@ -140,7 +140,7 @@ def test_an_answer_that_ranks_nothing_changes_nothing_and_says_so(prompt: str, a
     assert ranking.ids == given.ids
     assert ranking.status == status
     assert ranking.usage.unusable == 2  # it was asked twice
-    assert "of 1 answers 1 unusable" in ranking.notes[0]
+    assert "of 1 answer, 1 unusable" in ranking.notes[0]
 
 
 def test_a_second_try_tells_the_model_what_was_wrong_and_can_succeed() -> None:

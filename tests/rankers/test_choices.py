@@ -139,6 +139,89 @@ def test_grades(text: str, expected: Choice) -> None:
     assert grade(text) == expected
 
 
+A, B, TIE = Choice(1, "repaired"), Choice(-1, "repaired"), Choice(0, "repaired")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Passage A is more relevant than Passage B.", A),
+        ("Both passages name the year, but Passage B is more relevant.", B),
+        ("Passage A is long.\n\nPassage B names 2 of 3 kings.\n\nTherefore, Passage B is more relevant.", B),
+        ("A and B are equally relevant, but if I must choose: B", B),
+        ("I would choose Passage A.", A),
+        ("[B] > [A]", B),
+        ("A > B", A),
+        ("More relevant: B", B),
+        ('{"answer": "B"}', B),
+        ("The answer is \\boxed{A}", Choice(1, "ok")),
+        ("Ｂ", Choice(-1, "ok")),
+        ("A<|im_end|>", Choice(1, "ok")),
+        ("A or B", NOTHING),
+        ("Answer: A/B", NOTHING),
+        ("The answer is not A.", NOTHING),
+        ("Passage 1", NOTHING),
+        ("Neither passage is relevant.", TIE),
+    ],
+)
+def test_untidy_choices_of_two(text: str, expected: Choice) -> None:
+    assert pairwise(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("[3] > [1] > [2]", 2),
+        ("Passage 3 is the most relevant passage to the query.", 2),
+        ("Passage 1 is about Rome. Passage 2 names 4 kings. The best passage is: **Passage 3**", 2),
+        ("The best is 3.", 2),
+        ("Passages 1 and 2 are both fine.", None),
+        ("There are 3 passages.", None),
+    ],
+)
+def test_untidy_choices_of_a_set(text: str, value: int | None) -> None:
+    assert setwise(text, 4, labels="numbers").value == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("Yes/No", None),
+        ("Yes or no? Answer: No", 0),
+        ("Answer (yes/no): yes", 1),
+        ('{"relevant": true}', 1),
+        ("The passage is not relevant to the query.", 0),
+        ("The passage is irrelevant: it names 3 others.", 0),
+        ("In sum, the document is highly relevant.", 1),
+        ("Not relevant", 0),
+        ("Verdict: **False**", 0),
+        ("Yes-men are rare", None),
+    ],
+)
+def test_untidy_verdicts(text: str, value: int | None) -> None:
+    assert yes_no(text).value == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3 out of 4", 3),
+        ("3 - highly relevant", 3),
+        ("2 (somewhat relevant)", 2),
+        ("Score (0-4): 3", 3),
+        ("Score: 3.0", 3),
+        ("I would rate this passage a 3.", 3),
+        ("On a scale of 0 to 4, I give it a 2.", 2),
+        ("Relevance: 0-4", None),
+        ("The score is between 0 and 4.", None),
+        ("4 of 5 kings are named.", None),
+        ("Score: 97%", None),
+    ],
+)
+def test_untidy_grades(text: str, value: int | None) -> None:
+    assert grade(text).value == value
+
+
 def test_scales_are_checked() -> None:
     assert grade("10", lowest=1, highest=10) == Choice(10, "ok")
     assert grade("0", lowest=1, highest=10) == NOTHING
@@ -212,11 +295,29 @@ def test_no_text_raises(text: str) -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["A", " ", "answer ", "answer: ", "score is ", "9", "[", "most relevant passage ", "is:", "<answer>", "yes ", "*"],
+    [
+        "A",
+        " ",
+        "answer ",
+        "answer: ",
+        "score is ",
+        "9",
+        "[",
+        "most relevant passage ",
+        "is:",
+        "<answer>",
+        "yes ",
+        "*",
+        "A > ",
+        "give it a ",
+        "Passage A is ",
+        "score (",
+        "it is ",
+    ],
 )
-def test_a_megabyte_takes_linear_time(piece: str) -> None:
-    text = (piece * (1_000_000 // len(piece) + 1))[:1_000_000]
+def test_long_texts_take_linear_time(piece: str) -> None:
+    text = (piece * (200_000 // len(piece) + 1))[:200_000]
     start = time.process_time()
     for parse in PARSERS:
         parse(text)
-    assert time.process_time() - start < 8
+    assert time.process_time() - start < 4

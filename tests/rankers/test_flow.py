@@ -126,7 +126,7 @@ def test_an_error_of_the_judge_reaches_the_caller_and_closes_all_flows() -> None
 
 def test_on_round_sees_every_question() -> None:
     seen: list[tuple[int, Round]] = []
-    drive([pointwise(2), pointwise(1)], lambda batch: [0.0] * len(batch), on_round=lambda i, r: seen.append((i, r)))
+    drive([pointwise(2), pointwise(0)], lambda batch: [0.0] * len(batch), on_round=lambda i, r: seen.append((i, r)))
     assert seen == [(0, [(0,), (1,)])]
 
 

@@ -1,7 +1,5 @@
 """What a document can do to the scores of others, on a real architecture: nothing."""
 
-from pathlib import Path
-
 import pytest
 
 from whyrank.config import AskSettings

@@ -77,8 +77,8 @@ def test_every_length_is_ranked_as_promised(name: str, options: Options, promise
         assert sorted(outcome.order) == list(range(n))
         k = promised(n)
         assert list(outcome.order[:k]) == best_first(worth)[:k], n
-        assert seen == (set(range(n)) if n > 1 else set()), n
-        assert outcome.trace.questions == 0 or n > 1
+        least = 1 if name == "pointwise" else 2  # a single document has no order, but a score
+        assert seen == (set(range(n)) if n >= least else set()), n
 
 
 @pytest.mark.parametrize("both", [False, True])

@@ -208,10 +208,11 @@ class _Task:
         unusable = sum(count for status, count in self.answers.items() if SEVERITY[status] >= UNUSABLE)
         told = [(self.answers["repaired"], "repaired"), (unusable, "unusable")]
         rates = ", ".join(f"{count} {what}" for count, what in told if count)
+        total = sum(self.answers.values())
         remarks = [f"{text} ({count} ×)" for text, count in self.remarks.most_common(NOTED)]
         more = len(self.remarks) - len(remarks)
         return (
-            f"of {sum(self.answers.values()):,} answers {rates}",
+            f"of {total:,} answer{'' if total == 1 else 's'}, {rates}",
             *remarks,
             *([f"and {more} more kinds of remarks"] if more > 0 else []),
         )

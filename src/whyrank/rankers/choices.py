@@ -38,21 +38,44 @@ _OPENS = re.compile(
     rf"|(?P<marked>{_LABEL})\s{{0,3}}(?:[\])*]|[.:,](?=\s)|\n))",
     re.IGNORECASE,
 )
+_MENTION = re.compile(rf"(?<!\w){_WORD}\s{{0,3}}[\[(]?(?P<label>[0-9]++|[A-Z](?![A-Za-z0-9]))", re.IGNORECASE)
 _CONCLUDES = re.compile(
-    rf"\b(?:answer|output|choice|winner|most\s{{1,3}}relevant(?:\s{{1,3}}{_WORD})?)\s{{0,3}}(?:is)?\s{{0,3}}:?"
-    rf"{_MARKS}(?:{_WORD}\s{{0,3}})?[\[\"'`*(]{{0,3}}(?P<label>[0-9]++(?![0-9])|[A-Z](?![A-Za-z0-9]))(?!\s{{1,3}}[a-z])",
+    rf"\b(?:answer|output|choice|winner|(?:best|(?:most|more)\s{{1,3}}relevant)(?:\s{{1,3}}{_WORD})?"
+    r"|(?:I|would|I['’]d|must|to)\s{1,3}(?:choose|prefer|pick|select))\s{0,3}(?:is)?\s{0,3}:?"
+    rf"{_MARKS}(?:{_WORD}\s{{0,3}})?[\[\"'`*(]{{0,3}}(?P<label>[0-9]++(?![0-9])|[A-Z](?![A-Za-z0-9]))"
+    r"(?!\s{1,3}[a-z]|\s{0,3}/)",
     re.IGNORECASE,
 )
+_WINS = re.compile(
+    rf"(?<!\w)(?:{_WORD}\s{{0,3}}[\[\"'`*(]{{0,3}}(?P<worded>{_LABEL})|\[(?P<marked>{_LABEL})\])[\]\"'`*)]{{0,3}}"
+    r"\s{1,3}(?:is|seems|appears\s{1,3}to\s{1,3}be)\s{1,3}"
+    r"(?:(?:clearly|slightly|much|therefore|thus|also)\s{1,3})?(?:the\s{1,3})?"
+    r"(?:more\s{1,3}relevant|better|most\s{1,3}relevant|best)\b",
+    re.IGNORECASE,
+)
+_CHAIN = re.compile(rf"{_MARKS}(?:{_WORD}\s{{0,3}})?{_MARKS}(?P<label>{_LABEL}){_MARKS}>{{1,2}}[^<]*+", re.IGNORECASE)
 _TIE = re.compile(r"\b(?:tie|tied|equally|equal|both|neither)\b", re.IGNORECASE)
-_YES_NO = re.compile(rf"{_MARKS}(?P<word>yes|no|true|false)(?![A-Za-z])", re.IGNORECASE)
+_VERDICT = r"(?P<word>yes|no|true|false)(?!-?[A-Za-z]|\s{0,2}(?:/|or\b|and\b)\s{0,2}(?:yes|no|true|false))"
+_YES_NO = re.compile(rf"{_MARKS}{_VERDICT}", re.IGNORECASE)
+_ASIDE = r"[\"'*]{0,4}\s{0,3}(?:\([^()\n]{0,24}\)\s{0,3})?"
 _YES_NO_END = re.compile(
-    rf"\b(?:answer|judg(?:e)?ment|output|relevant)\s{{0,3}}(?:is)?\s{{0,3}}[:=]{_MARKS}(?P<word>yes|no|true|false)(?![A-Za-z])",
+    rf"\b(?:answer|judg(?:e)?ment|output|relevan(?:t|ce)|verdict)\b{_ASIDE}(?:is)?\s{{0,3}}[:=]{_MARKS}{_VERDICT}",
     re.IGNORECASE,
 )
-_NUMBER = r"(?P<grade>[0-9]++)(?![0-9]|[.,][0-9]|%)"
-_GRADE_ALONE = re.compile(rf"{_MARKS}{_NUMBER}{_MARKS}(?:/\s{{0,3}}[0-9]{{1,3}})?{_MARKS}[.]?\s{{0,8}}")
+_RELEVANT = re.compile(
+    r"\b(?:passage|document|text|it|this)\s{1,3}(?:is|seems)\s{1,3}(?P<no>not\s{1,3}|ir)?"
+    r"(?:(?:directly|highly|clearly|at\s{1,3}all)\s{1,3})?relevant\b"
+    r"|^\W{0,6}(?P<bare>not\s{1,3}relevant|irrelevant)\b",
+    re.IGNORECASE,
+)
+_NUMBER = r"(?P<grade>[0-9]++)(?:\.0{1,3}(?![0-9]))?(?![0-9]|[.,][0-9]|%|\s{0,2}(?:-|–|to)\s{0,2}[0-9])"
+_OUT_OF = r"(?:(?:/|out\s{1,3}of)\s{0,3}[0-9]{1,3})?"
+_GRADE_ALONE = re.compile(rf"{_MARKS}{_NUMBER}{_MARKS}{_OUT_OF}{_MARKS}[.]?\s{{0,8}}")
+_GRADE_FIRST = re.compile(rf"{_MARKS}{_NUMBER}{_MARKS}{_OUT_OF}\s{{0,3}}(?:[-–—:]\s|\(|\n)")
 _GRADE_NAMED = re.compile(
-    rf"\b(?:score|grade|rating|relevance|label|answer|judg(?:e)?ment|output)\b[\"'*]{{0,4}}\s{{0,3}}(?:is|of)?\s{{0,3}}[:=]?"
+    r"\b(?:(?:score|grade|rating|relevance|label|answer|judg(?:e)?ment|output|overall)\b"
+    rf"{_ASIDE}(?:is|of)?\s{{0,3}}[:=]?|(?:deserves|gets|earns|give|assign|rate)\s{{1,3}}"
+    r"(?:(?:it|this|the|passage|document|text|as|an?|score|grade|rating|of)\s{1,3}){0,5})"
     rf"{_MARKS}{_NUMBER}",
     re.IGNORECASE,
 )
@@ -99,7 +122,8 @@ def yes_no(text: str) -> Choice:
     ends = list(_YES_NO_END.finditer(answer))
     match = _YES_NO.match(answer) or (ends[-1] if ends else None)
     if match is None:
-        return _nothing(answer)
+        said = list(_RELEVANT.finditer(answer))
+        return Choice(int(not (said[-1]["no"] or said[-1]["bare"])), "repaired") if said else _nothing(answer)
     is_bare = len(answer.strip(" \t\r\n.\"'`*")) == len(match["word"])
     return Choice(int(match["word"].lower() in ("yes", "true")), "ok" if is_bare else "repaired")
 
@@ -117,7 +141,7 @@ def grade(text: str, *, lowest: int = 0, highest: int = 4) -> Choice:
         return Choice(None, "truncated")
     alone = _GRADE_ALONE.fullmatch(answer)
     named = list(_GRADE_NAMED.finditer(answer))
-    match = alone or (named[-1] if named else None)
+    match = alone or (named[-1] if named else _GRADE_FIRST.match(answer))
     if match is None or len(match["grade"]) > 9 or not lowest <= int(match["grade"]) <= highest:
         return _nothing(answer)
     return Choice(int(match["grade"]), "ok" if alone else "repaired")
@@ -132,11 +156,14 @@ def _label(answer: str, labels: Labels = "letters") -> tuple[int | None, ParseSt
     alone = _ALONE.fullmatch(answer)
     if alone:
         return _place(alone["label"], labels), "ok"
-    ends = list(_CONCLUDES.finditer(answer))
+    if chain := _CHAIN.match(answer):
+        return _place(chain["label"], labels), "repaired"
+    ends = sorted([*_CONCLUDES.finditer(answer), *_WINS.finditer(answer)], key=re.Match.start)
     if ends:
-        return _place(ends[-1]["label"], labels), "repaired"
+        named = ends[-1].groupdict()
+        return _place(named.get("label") or named.get("worded") or named["marked"], labels), "repaired"
     opening = _OPENS.match(answer)
-    if opening:
+    if opening and len({match["label"].upper() for match in _MENTION.finditer(answer)}) <= 1:
         return _place(opening["worded"] or opening["marked"], labels), "repaired"
     return None, "error"
 

@@ -158,9 +158,9 @@ def best_first(values: Sequence[float]) -> list[int]:
 
 def heard_ranking(text: str, reply: Reply, count: int, template: Template) -> Parsed:
     """What an answer says about `count` documents; what the backend knows of its end is heard too."""
+    if reply.finish == "refused":  # whatever labels the refusal mentions
+        return Parsed(tuple(range(count)), "refused", ("declines to rank",))
     parsed = parsing.ranking(text, count, labels=template.labels)
-    if reply.finish == "refused" and not parsed.named:
-        return replace(parsed, status="refused")
     if reply.finish == "length" and parsed.named < count:
         return replace(parsed, status="truncated")
     return parsed

@@ -119,9 +119,9 @@ def _unfinished_thought(reply: Reply) -> str | None:
 
 def _heard(choice: Choice, reply: Reply) -> Choice:
     """A choice, with what the backend knows of how the answer ended."""
-    if choice.value is not None or reply.finish == "stop":
-        return choice
-    return Choice(None, "refused" if reply.finish == "refused" else "truncated")
+    if reply.finish == "refused":  # whatever labels the refusal mentions
+        return Choice(None, "refused")
+    return choice if choice.value is not None or reply.finish == "stop" else Choice(None, "truncated")
 
 
 def _said(choice: Choice) -> tuple[str, ...]:

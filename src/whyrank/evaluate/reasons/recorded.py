@@ -59,7 +59,9 @@ def _direct(document: Document, passage: Mapping[str, Any]) -> Direct:
     quote = _text(passage, "direct_answer_sentence")
     start = document.text.find(quote) if quote else -1
     span = Span(start, start + len(quote)) if start >= 0 else None
-    return Direct(document.id, _text(passage, "direct_reason"), (Evidence(quote, span),))
+    status = "repaired" if span is None else "ok"
+    evidence = (Evidence(quote, span),)
+    return Direct(document.id, _text(passage, "direct_reason"), evidence, source="recorded teacher", status=status)
 
 
 def _reasons(passage: Mapping[str, Any], ids: tuple[str, ...]) -> Iterator[Reason]:
