@@ -77,7 +77,7 @@ def main() -> None:
             loss = losses.weighted_sum(step_losses(data, chosen, batch, read, settings), weights)
             loss.backward()
             seconds[name] += (time.process_time() - started) * (step > 0)  # the first warms up
-            found[name] = loss.item(), {n: t.grad for n, t in student.parameters().items()}
+            found[name] = loss.item(), {n: t.grad for n, t in student.parameters().items() if t.grad is not None}
             for tensor in student.parameters().values():
                 tensor.grad = None
         (one, mine), (other, theirs) = found["unpadded"], found["padded"]

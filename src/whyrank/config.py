@@ -75,7 +75,8 @@ class ModelSettings(Settings):
         max_cost: US dollars that may be spent.
         max_tokens: tokens that may be spent, of prompts and answers together.
         price: US dollars for a million tokens of prompts and of answers; by default what is publicly known.
-        cache: file of answers that were given before; "off" for none, "default" for the user's own.
+        cache: file of answers that were given before; "off" for none, "default" for the user's own. Weights in this
+            process are not cached.
         prefill: whether the server lets an answer be begun for it.
         echo: whether the server gives the likelihood of a prompt's own tokens.
         dtype: number format of local weights.

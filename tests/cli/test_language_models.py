@@ -51,11 +51,11 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Model]:
 
 
 @pytest.fixture
-def documents(lines: Lines) -> Path:
+def documents(lines: Lines) -> str:
     return lines("documents.jsonl", DOCUMENTS)
 
 
-def test_a_model_ranks(run: Run, model: Model, documents: Path) -> None:
+def test_a_model_ranks(run: Run, model: Model, documents: str) -> None:
     code, out, _ = run("rerank", QUERY, documents, "--model", "openai:m", "--url", model.url, "--format", "jsonl")
     assert code == 0
     ranking = json.loads(out)
@@ -66,7 +66,7 @@ def test_a_model_ranks(run: Run, model: Model, documents: Path) -> None:
     assert [hit["placed"] for hit in ranking["hits"]] == [True] * 3
 
 
-def test_nothing_is_asked_twice(run: Run, model: Model, documents: Path) -> None:
+def test_nothing_is_asked_twice(run: Run, model: Model, documents: str) -> None:
     asked = ("rerank", QUERY, documents, "--model", "openai:m", "--url", model.url, "--format", "jsonl")
     first, second = json.loads(run(*asked).out), json.loads(run(*asked).out)
     assert len(model.requests) == 1
@@ -77,13 +77,13 @@ def test_nothing_is_asked_twice(run: Run, model: Model, documents: Path) -> None
     assert len(model.requests) == 2
 
 
-def test_the_price_makes_the_cost(run: Run, model: Model, documents: Path) -> None:
+def test_the_price_makes_the_cost(run: Run, model: Model, documents: str) -> None:
     flags = ("--model", "openai:m", "--url", model.url, "--config", "model.price=[2, 8]", "--format", "jsonl")
     ranking = json.loads(run("rerank", QUERY, documents, *flags).out)
     assert ranking["usage"]["cost"] == pytest.approx((100 * 2 + 15 * 8) / 1e6)
 
 
-def test_a_dry_run_asks_nothing(run: Run, model: Model, documents: Path) -> None:
+def test_a_dry_run_asks_nothing(run: Run, model: Model, documents: str) -> None:
     code, out, _ = run("rerank", QUERY, documents, "--model", "openai:m", "--url", model.url, "--dry-run")
     assert code == 0
     assert model.requests == []
@@ -95,7 +95,7 @@ def test_a_dry_run_asks_nothing(run: Run, model: Model, documents: Path) -> None
     assert re.search(r"cost +about \$0\.00\d+, at most \$0\.00\d+", priced.out)
 
 
-def test_a_budget_is_kept_and_the_result_says_so(run: Run, model: Model, documents: Path) -> None:
+def test_a_budget_is_kept_and_the_result_says_so(run: Run, model: Model, documents: str) -> None:
     flags = ("--model", "openai:m", "--url", model.url, "--max-tokens", "50", "--format", "jsonl")
     code, out, err = run("rerank", QUERY, documents, *flags)
     assert code == 3
@@ -106,13 +106,13 @@ def test_a_budget_is_kept_and_the_result_says_so(run: Run, model: Model, documen
     assert "the budget is spent" in err
 
 
-def test_money_cannot_be_held_without_a_price(run: Run, model: Model, documents: Path) -> None:
+def test_money_cannot_be_held_without_a_price(run: Run, model: Model, documents: str) -> None:
     code, _, err = run("rerank", QUERY, documents, "--model", "openai:m", "--url", model.url, "--max-cost", "0.10")
     assert code == 2
     assert "price" in err
 
 
-def test_an_untidy_answer_is_a_status_and_strict_an_error(run: Run, model: Model, documents: Path) -> None:
+def test_an_untidy_answer_is_a_status_and_strict_an_error(run: Run, model: Model, documents: str) -> None:
     model.listwise = "I cannot rank these."
     flags = ("--model", "openai:m", "--url", model.url, "--format", "jsonl")
     code, out, err = run("rerank", QUERY, documents, *flags)
@@ -123,13 +123,13 @@ def test_an_untidy_answer_is_a_status_and_strict_an_error(run: Run, model: Model
     assert "is refused" in err
 
 
-def test_a_repaired_answer_is_no_failure(run: Run, model: Model, documents: Path) -> None:
+def test_a_repaired_answer_is_no_failure(run: Run, model: Model, documents: str) -> None:
     model.listwise = "[2] > [3]"
     code, out, _ = run("rerank", QUERY, documents, "--model", "openai:m", "--url", model.url, "--format", "jsonl")
     assert (code, json.loads(out)["status"]) == (0, "repaired")
 
 
-def test_a_model_writes_reasons_after_the_order_is_fixed(run: Run, model: Model, documents: Path) -> None:
+def test_a_model_writes_reasons_after_the_order_is_fixed(run: Run, model: Model, documents: str) -> None:
     flags = ("--model", "openai:m", "--url", model.url)
     plain = json.loads(run("rerank", QUERY, documents, *flags, "--format", "jsonl").out)
     code, _, _ = run("rerank", QUERY, documents, *flags, "--explain", "1", "-o", "result.jsonl", "--format", "jsonl")
@@ -147,7 +147,7 @@ def test_a_model_writes_reasons_after_the_order_is_fixed(run: Run, model: Model,
 
 
 def test_on_a_screen_the_order_comes_first_and_reasons_as_they_are_written(
-    run: Run, model: Model, documents: Path
+    run: Run, model: Model, documents: str
 ) -> None:
     flags = ("--model", "openai:m", "--url", model.url, "--format", "table", "--explain", "2")
     code, out, _ = run("rerank", QUERY, documents, *flags)
@@ -159,7 +159,7 @@ def test_on_a_screen_the_order_comes_first_and_reasons_as_they_are_written(
     assert last_of_order < whys[0] < aboves[0] < whys[1] < aboves[1] < out.index("reasons: ")
 
 
-def test_a_model_writes_reasons_for_the_default_ranker(run: Run, model: Model, documents: Path) -> None:
+def test_a_model_writes_reasons_for_the_default_ranker(run: Run, model: Model, documents: str) -> None:
     own = json.loads(run("rerank", QUERY, documents, "--format", "jsonl", "--explain", "0").out)
     flags = ("--ranker", "evidence", "--model", "openai:m", "--url", model.url, "--explain", "1", "--format", "jsonl")
     code, out, _ = run("rerank", QUERY, documents, *flags)
@@ -182,13 +182,13 @@ def test_a_model_writes_reasons_for_the_default_ranker(run: Run, model: Model, d
         (["--model", "openai:m", "--url", "http://127.0.0.1:9", "-c", "model.key=abc"], "write env:NAME"),
     ],
 )
-def test_bad_input(run: Run, documents: Path, flags: list[str], message: str) -> None:
+def test_bad_input(run: Run, documents: str, flags: list[str], message: str) -> None:
     code, out, err = run("rerank", QUERY, documents, *flags)
     assert (code, out) == (2, "")
     assert message in err
 
 
-def test_a_server_that_is_not_there_leaves_the_order_and_says_so(run: Run, documents: Path) -> None:
+def test_a_server_that_is_not_there_leaves_the_order_and_says_so(run: Run, documents: str) -> None:
     from faults import refused_url
 
     flags = ("--model", "openai:m", "--url", refused_url(), "-c", "model.retries=0", "-c", "model.cache=off")

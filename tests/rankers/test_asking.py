@@ -233,7 +233,7 @@ def test_a_failed_request_is_a_status_and_no_text() -> None:
         (ModelRejected("HTTP 400, too long: [3] > [2]"), "error"),
         (UnusableReply("a page of HTML: [3] > [2]"), "error"),
     ]:
-        ranker, _ = asked("rankgpt", Fake(lambda request, error=error: error))
+        ranker, _ = asked("rankgpt", Fake([error]))
         given = candidates(LISTWISE)
         [ranking] = ranker.rerank_many([given])
         assert (ranking.ids, ranking.status) == (given.ids, status)

@@ -20,7 +20,7 @@ DEFENCES: dict[str, dict[str, Any]] = {
     "datamarked": {"datamark": True},
 }
 NOT_FOR = {"pointwise": ("random identifiers",), "pairwise": ("random identifiers",)}
-JUDGES = {
+JUDGES: dict[str, tuple[str, dict[str, Any]]] = {
     "pointwise": ("qwen3-reranker", {}),
     "pairwise": ("prp", {"algorithm": "all-pairs"}),
     "setwise": ("setwise", {"algorithm": "setwise-heapsort"}),

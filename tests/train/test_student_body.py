@@ -53,7 +53,7 @@ def test_layout_changes_neither_loss_nor_gradient(numbers: dict[str, Any]) -> No
     given = batch()
     read = together.read(given, blocks=3)
     (read.scores_P.square().sum() + read.tokens_N.square().mean()).backward()
-    total, tokens = 0.0, []
+    total, tokens = torch.zeros(()), []
     for ids, sentences in zip(given.ids_N.split(list(LENGTHS)), given.sentences_N.split(list(LENGTHS)), strict=True):
         one = apart.read(Batch(ids, sentences, (len(ids),)), blocks=1)
         total = total + one.scores_P.square().sum()

@@ -82,7 +82,7 @@ def _script(
     if callable(script):
         return script
     if isinstance(script, Mapping):
-        by_tag = dict(script)
+        by_tag: dict[str, Scripted] = dict(script)
 
         def by_its_tag(request: Request) -> Scripted:
             if request.tag not in by_tag:

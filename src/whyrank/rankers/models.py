@@ -63,7 +63,7 @@ def open_model(settings: ModelSettings) -> LM:
     _refuse_strange(settings, scheme, backend)
     opened: Callable[..., LM] = getattr(import_module(module), attribute)
     lm = opened(model, **(_remote(settings, scheme) if backend.is_remote else _local(settings, scheme)))
-    if settings.cache == "off" or (settings.cache == "default" and not backend.is_remote):
+    if settings.cache == "off" or not backend.is_remote:  # a folder's name does not tell which weights are in it
         return lm
     return Cached(lm, None if settings.cache == "default" else settings.cache)
 
@@ -94,7 +94,7 @@ def _local(settings: ModelSettings, scheme: str) -> dict[str, Any]:
 
 def _refuse_strange(settings: ModelSettings, scheme: str, backend: Backend) -> None:
     """A setting without effect would be a promise that nobody keeps."""
-    only_remote = ("url", "key", "deadline_s", "max_cost", "max_tokens", "price")
+    only_remote = ("url", "key", "deadline_s", "max_cost", "max_tokens", "price", "cache")
     only_openai = ("url", "prefill", "echo")
     only_transformers = ("device", "mode")
     refused = [

@@ -16,7 +16,7 @@ from whyrank.formats import json_values
 from whyrank.formats.documents import identifier
 from whyrank.formats.files import opening
 from whyrank.formats.problems import Wrong, fail, parsed
-from whyrank.types import Direct, Document, Evidence, Explanations, Query, Ranking, Span
+from whyrank.types import Direct, Document, Evidence, Explanations, Query, Ranking, Span, Status
 
 _ACCEPTED = (
     "give {'query', 'qid', 'unsorted_docs': [texts], 're_rank_id': [numbers, best first], 'reason': "
@@ -59,7 +59,7 @@ def _direct(document: Document, passage: Mapping[str, Any]) -> Direct:
     quote = _text(passage, "direct_answer_sentence")
     start = document.text.find(quote) if quote else -1
     span = Span(start, start + len(quote)) if start >= 0 else None
-    status = "repaired" if span is None else "ok"
+    status: Status = "repaired" if span is None else "ok"
     evidence = (Evidence(quote, span),)
     return Direct(document.id, _text(passage, "direct_reason"), evidence, source="recorded teacher", status=status)
 
