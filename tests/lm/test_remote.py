@@ -369,9 +369,23 @@ def test_with_every_server_broken_the_rest_fails_without_calls() -> None:
     transport = Acted(fails(status(500)))
     limits = Limits(1, breaker=Breaker(failures=3, span_s=0.0, cool_down_s=100.0))
     results = remote(transport, limits, clock, urls=("a", "b")).ask([ASK] * 10)
-    assert len(transport.sent) == 6
+    assert len(transport.sent) == 7  # five of the first request, and one more of the second for each server
     assert {type(result) for result in results} == {ModelUnavailable}
     assert "each of the 2 servers failed 3 times" in str(results[-1])
+
+
+def test_one_request_that_always_fails_takes_no_other_with_it() -> None:
+    clock = Clock(chance=1.0)
+
+    def poisoned(number: int, _url: str) -> Reply:
+        if transport.sent[number][0].prompt == "poison":
+            raise status(500)
+        return Reply("fine")
+
+    transport = Acted(poisoned)
+    lm = remote(transport, Limits(1), clock)
+    results = [lm.ask([Generate(text)])[0] for text in ("a", "poison", "b", "poison", "c")]
+    assert [type(result) for result in results] == [Reply, ModelUnavailable, Reply, ModelUnavailable, Reply]
 
 
 def test_server_messages_are_one_short_line() -> None:

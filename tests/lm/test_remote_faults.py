@@ -307,3 +307,10 @@ def test_the_sdk_is_needed_when_the_backend_is_built_and_not_before(monkeypatch:
     heavy = "print({'openai', 'anthropic', 'google.genai', 'genai_prices', 'httpx', 'httpx2'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", f"{backends}; {heavy}"], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "set()"
+
+
+def test_a_key_that_is_a_word_changes_no_answer() -> None:
+    with Faults(lambda _: "the token of the ranking is 1") as server, OpenAI("m", url=server.url, key="k") as lm:
+        [reply] = lm.ask([Generate((Message("user", "hi"),))])
+    assert isinstance(reply, Reply)
+    assert reply.text == "the token of the ranking is 1"

@@ -143,7 +143,7 @@ class _Wire:
             if "Timeout" in type(error).__name__:
                 raise too_slow(timeout_s) from None
             raise no_connection(str(error), was_sent=type(error).__name__ != "ConnectError") from None
-        return json_object(self._key.redact(response.sdk_http_response.body or ""))
+        return json_object(response.sdk_http_response.body or "", self._key)
 
 
 def _failed(status: int, said: str, response: Any) -> CallFailed:

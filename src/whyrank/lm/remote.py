@@ -255,7 +255,7 @@ class Remote:
         try:
             replica = self._take(tries, work)
             tries.last, tries.count, used = replica, tries.count + 1, None
-            reply = self._send(request, replica, work)
+            reply = self._send(request, replica, tries, work)
             used = reply.usage if reply.usage.prompt_tokens else None
         except CallFailed as failure:
             used = None if failure.may_have_cost else Usage(calls=1)
@@ -265,7 +265,7 @@ class Remote:
                 self._limits.budget.settle(reservation, used)
         return reply
 
-    def _send(self, request: Request, replica: Replica, work: _Work) -> Reply:
+    def _send(self, request: Request, replica: Replica, tries: "_Tries", work: _Work) -> Reply:
         started, failure = self._timing.now(), None
         timeout_s = min(self._limits.timeout_s, max(work.deadline - started, MOMENT_S))
         try:
@@ -274,7 +274,7 @@ class Remote:
             failure = failed
             raise
         finally:
-            self._replicas.give_back(replica, failure)
+            self._replicas.give_back(replica, failure, id(tries))
         is_priced = self.price is not None and reply.usage.prompt_tokens > 0
         cost = self.price.of(reply.usage) if self.price is not None and is_priced else None
         return replace(reply, usage=replace(reply.usage, calls=1, seconds=self._timing.now() - started, cost=cost))

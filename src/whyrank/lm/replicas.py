@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from whyrank.errors import ModelUnavailable
 from whyrank.lm.failures import CallFailed
@@ -16,7 +16,7 @@ class Breaker:
     """When a server is left alone.
 
     Attributes:
-        failures: so many in a row, and
+        failures: so many in a row, of two requests at least, for one alone may be what the server stumbles over; and
         span_s: the first of them at least this long ago. Calls that fail together, as when a server restarts, are
             one stumble.
         cool_down_s: how long it is left alone. Then one call tries it, and the others wait for what becomes of it.
@@ -36,6 +36,7 @@ class Replica:
     calls: int = 0
     failures: int = 0
     failing_since: float = 0.0
+    failing: set[object] = field(default_factory=set)
     open_until: float | None = None
     is_probed: bool = False
     resting_until: float = 0.0
@@ -81,15 +82,21 @@ class Replicas:
                 self._changed.wait(TICK_S)
         raise ModelUnavailable("no longer wanted: the deadline has passed, or the work was broken off")
 
-    def give_back(self, replica: Replica, failure: CallFailed | None) -> None:
-        """The call has ended."""
+    def give_back(self, replica: Replica, failure: CallFailed | None, whose: object = None) -> None:
+        """The call has ended.
+
+        Args:
+            replica: that was taken.
+            failure: what went wrong; None if nothing did.
+            whose: tells the tries of one request from those of others; None stands for a request of its own.
+        """
         with self._changed:
             replica.busy -= 1
             replica.is_probed = False
             if failure is None or not failure.is_down:
                 replica.failures, replica.open_until = 0, None
             else:
-                self._count_failure(replica)
+                self._count_failure(replica, object() if whose is None else whose)
             if failure is not None and failure.retry_after_s is not None:
                 replica.resting_until = max(replica.resting_until, self._now() + failure.retry_after_s)
             self._changed.notify_all()
@@ -108,13 +115,16 @@ class Replicas:
         chosen.is_probed = chosen.open_until is not None
         return chosen
 
-    def _count_failure(self, replica: Replica) -> None:
+    def _count_failure(self, replica: Replica, whose: object) -> None:
         now = self._now()
         if replica.failures == 0:
             replica.failing_since = now
+            replica.failing.clear()
         replica.failures += 1
+        replica.failing.add(whose)
         has_lasted = now - replica.failing_since >= self._breaker.span_s
-        if replica.open_until is not None or (replica.failures >= self._breaker.failures and has_lasted):
+        is_broken = replica.failures >= self._breaker.failures and len(replica.failing) > 1 and has_lasted
+        if replica.open_until is not None or is_broken:
             replica.open_until = now + self._breaker.cool_down_s
 
     def _why(self) -> str:

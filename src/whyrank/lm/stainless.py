@@ -85,11 +85,15 @@ def call(sdk: Any, streamed: Streamed, body: Mapping[str, Any], timeout_s: float
     except sdk.APIStatusError as error:
         said = key.redact(error.response.text)
         raise bad_status(error.status_code, said, error.response.headers, time.time()) from None
-    return json_object(key.redact(text))
+    return json_object(text, key)
 
 
-def json_object(text: str) -> dict[str, Any]:
+def json_object(text: str, key: Key) -> dict[str, Any]:
     """The JSON object in a body.
+
+    Args:
+        text: the body.
+        key: which no message repeats; in an answer it may stand, for it may be a word like any other.
 
     Raises:
         CallFailed: there is none, or it tells of an error.
@@ -97,11 +101,11 @@ def json_object(text: str) -> dict[str, Any]:
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
-        raise unusable(f"the server said 200 and sent no JSON: {plain(text)[:100]!r}") from None
+        raise unusable(f"the server said 200 and sent no JSON: {plain(key.redact(text))[:100]!r}") from None
     if not isinstance(body, dict):
-        raise unusable(f"the server said 200 and sent no JSON object: {plain(text)[:100]!r}")
+        raise unusable(f"the server said 200 and sent no JSON object: {plain(key.redact(text))[:100]!r}")
     if body.get("error"):
-        raise _error_in(body["error"], text)
+        raise _error_in(body["error"], key.redact(text))
     return body
 
 

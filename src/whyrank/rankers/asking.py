@@ -149,33 +149,18 @@ class LMReranker:
                 raise UnusableReply(f"{about} is {verdict.status} ({why}); without strict it has a status instead")
             tasks[i].note(question, verdict, usage)
         counted.add(len(batch))
-        # A document without a score has its place decided in `_scored`; the flow only needs a number to go on.
+        # A document without a score has its place decided by `in_order`; the flow only needs a number to go on.
         return [0.0 if verdict.value is None else verdict.value for verdict, _ in heard]
 
     def _ranked(self, task: "_Task", outcome: Outcome, seconds: float) -> Ranking:
         usage = replace(task.usage, documents=outcome.trace.documents, seconds=seconds)
+        cuts = task.matter.cuts()
         if self.judge.kind == "pointwise":
-            ranked = self._scored(task, usage)
+            scores = [task.scores[position] for position in range(len(task.matter))]
+            ranked = in_order(task.ranking, scores, ranker=self.name, usage=usage, cuts=cuts)
         else:
-            ranked = as_placed(task.ranking, outcome.order, ranker=self.name, usage=usage, cuts=task.matter.cuts())
+            ranked = as_placed(task.ranking, outcome.order, ranker=self.name, usage=usage, cuts=cuts)
         return replace(ranked, status=task.status, notes=(*ranked.notes, *task.notes(), *task.told))
-
-    def _scored(self, task: "_Task", usage: Usage) -> Ranking:
-        """By score; a document for which the model gave none stands below those that have one."""
-        hits, cuts = task.ranking.hits, task.matter.cuts()
-        scores = [(i, task.scores[i]) for i in range(len(task.matter))]
-        known = [(i, score) for i, score in scores if score is not None]
-        rest = [i for i, score in scores if score is None]
-        given = (*(hits[i] for i, _ in known), *(hits[i] for i in rest), *hits[len(task.matter) :])
-        ranked = in_order(
-            replace(task.ranking, hits=given),
-            [score for _, score in known],
-            ranker=self.name,
-            usage=usage,
-            cuts=[cuts[i] for i, _ in known],
-        )
-        places = {hit.document.id: place for place, hit in enumerate(hits, 1)}
-        return replace(ranked, hits=tuple(replace(hit, first_rank=places[hit.document.id]) for hit in ranked))
 
 
 class _Task:

@@ -43,13 +43,14 @@ def likely(ranking: Ranking, calibrated: object, minimum: float) -> Ranking:
 
 
 def in_order(
-    ranking: Ranking, scores: Sequence[float], *, ranker: str, usage: Usage, cuts: Sequence[int] = ()
+    ranking: Ranking, scores: Sequence[float | None], *, ranker: str, usage: Usage, cuts: Sequence[int] = ()
 ) -> Ranking:
     """The ranking that scores make: best first, ties by place in the list as it was given to this ranker, then id.
 
     Args:
         ranking: candidates as they were given; the first ``len(scores)`` were read.
-        scores: one a candidate that was read; the rest keep their order below, with score None.
+        scores: one a candidate that was read, or None for one that got none; those and the candidates that were not
+            read keep their order below.
         ranker: name and fingerprint of what scored.
         usage: what it cost.
         cuts: characters at the end of each read candidate that were not read; empty where all were.
@@ -59,14 +60,19 @@ def in_order(
     """
     read = _as_given(ranking, len(scores), cuts)
     for hit, score in zip(read, scores, strict=True):
-        if not math.isfinite(score):
+        if score is not None and not math.isfinite(score):
             raise BadInput(
                 f"query {ranking.query.id!r}: {ranker} scores document {hit.document.id!r} {score} (first-stage score "
                 f"{hit.first_score}); scores are finite numbers"
             )
-    hits = [replace(hit, score=score) for hit, score in zip(read, scores, strict=True)]
+    hits = [replace(hit, score=score) for hit, score in zip(read, scores, strict=True) if score is not None]
     hits.sort(key=lambda hit: hit.standing(hit.score or 0.0))
-    return _ranked(ranking, hits, ranker, usage)
+    silent = [hit for hit, score in zip(read, scores, strict=True) if score is None]
+    ranked = _ranked(ranking, [*hits, *silent], ranker, usage)
+    if not silent:
+        return ranked
+    count = "1 document" if len(silent) == 1 else f"{len(silent):,} documents"
+    return replace(ranked, notes=(*ranked.notes, f"{count} got no score; they keep their order below those that did"))
 
 
 def as_placed(
