@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from whyrank import rankers
 from whyrank.errors import BadInput
-from whyrank.rankers.outcome import likely
+from whyrank.rankers.outcome import check_calibrated, likely
 from whyrank.types import DEPTH, Document, Explanations, Query, Ranking, Reranker
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ def rerank(
     if not given.query.text.strip():
         raise BadInput("the query is empty; give at least one word")
     model = load(ranker) if isinstance(ranker, str) else ranker
+    if min_probability is not None:
+        check_calibrated(model)
     [ranking] = model.rerank_many([given], depth=depth)
     if min_probability is not None:
         ranking = likely(ranking, model, min_probability)

@@ -54,6 +54,11 @@ class Secret(RootModel[Annotated[str, Field(pattern=r"^env:[A-Za-z_][A-Za-z0-9_]
         return value
 
 
+def _listed(given: Any) -> Any:
+    """What a person means who writes one text where a list is taken."""
+    return (given,) if isinstance(given, str) else given
+
+
 def _unquoted(given: Any) -> Any:
     """What a person who writes "off" into YAML means."""
     return "off" if given is False else given
@@ -84,8 +89,8 @@ class ModelSettings(Settings):
         mode: "fast" shares work between prompts, to a tolerance of 1e-5 in float32; "isolated" does not, to the bit.
     """
 
-    name: Annotated[str, Field(pattern=r"^[a-z]+:.+")]
-    url: tuple[str, ...] = ()
+    name: str
+    url: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     key: Secret | None = None
     context: Count | None = None
     concurrency: Count = 8
@@ -131,7 +136,11 @@ class AskSettings(Settings):
     reasoning_tokens: Annotated[int, Field(ge=0)] | None = None
     identifiers: Literal["plain", "random"] = "plain"
     datamark: bool = False
-    untidy: tuple[Literal["repair", "keep", "again", "split", "previous"], ...] = ("repair", "again", "previous")
+    untidy: Annotated[tuple[Literal["repair", "keep", "again", "split", "previous"], ...], BeforeValidator(_listed)] = (
+        "repair",
+        "again",
+        "previous",
+    )
     attempts: Count = 1
     strict: bool = False
 

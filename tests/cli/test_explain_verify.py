@@ -1,6 +1,8 @@
 """`whyrank explain` and `whyrank verify`: reasons for what is saved, and whether they hold."""
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,9 @@ import pytest
 
 from ended import CORPUS, Lines, Run
 from whyrank.cli import main
+from whyrank.cli.output import Target, concluded
+from whyrank.formats import render
+from whyrank.types import Direct, Evidence, Explanations, Ranking, Status
 
 QUERY = "why does bread go stale"
 UPPER, LOWER = "starch-recrystallises", "dough-in-the-fridge"
@@ -158,6 +163,36 @@ def test_results_of_other_rankers(run: Run, tmp_path: Path) -> None:
     assert "rescored" in run("verify", "b.jsonl").out
     change(tmp_path / "b.jsonl", tampered_score)
     assert run("verify", "b.jsonl").code == 1
+
+
+def written(status: Status, *evidence: Evidence) -> Ranking:
+    given = Ranking.of("cats", [{"id": "a", "text": "Cats purr."}])
+    text = "It says so." if status in ("ok", "repaired") else "No reason was given: the request failed."
+    return replace(given, explanations=Explanations((Direct("a", text, evidence, source="fake:m", status=status),)))
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [("ok", 0), ("repaired", 0), ("refused", 3), ("truncated", 3), ("error", 3), ("partial", 3)]
+)
+def test_a_reason_that_was_not_given_is_told_by_the_exit_code(
+    capsys: pytest.CaptureFixture[str], status: Status, code: int
+) -> None:
+    ranking = replace(written(status), hits=())
+    assert concluded([ranking, ranking], Target("jsonl")) == code
+    assert ("2 reasons were not given" in capsys.readouterr().err) == (code == 3)
+    assert concluded([ranking], Target("jsonl", quiet=True)) == code
+    assert concluded([ranking], Target("table")) == code
+    assert capsys.readouterr().err == ""
+
+
+def test_written_reasons_are_verified_as_far_as_they_go(run: Run, tmp_path: Path) -> None:
+    lost = written("repaired", Evidence("Cats bark.", None))
+    (tmp_path / "w.jsonl").write_text("\n".join(render([lost])))
+    code, out, _ = run("verify", "w.jsonl", "--no-rescore")
+    assert code == 0
+    assert re.search(r"^writer +2 +0 +a written reason names who wrote it *$", out, re.MULTILINE)
+    assert "query '1', document 'a': evidence 1 is marked as not found in the document" in " ".join(out.split())
+    assert "1 reason written by 'fake:m'" in " ".join(out.split())
 
 
 def test_nothing_to_verify(run: Run) -> None:

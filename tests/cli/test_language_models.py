@@ -92,7 +92,18 @@ def test_a_dry_run_asks_nothing(run: Run, model: Model, documents: str) -> None:
     priced = run(
         "rerank", QUERY, documents, "-m", "openai:m", "--url", model.url, "--dry-run", "-c", "model.price=[2, 8]"
     )
-    assert re.search(r"cost +about \$0\.00\d+, at most \$0\.00\d+", priced.out)
+    assert re.search(r"cost +about \$0\.00\d+; \$0\.00\d+ if each", priced.out)
+
+
+def test_a_dry_run_counts_the_reasons_too(run: Run, model: Model, documents: str) -> None:
+    flags = ("--model", "openai:m", "--url", model.url, "--explain", "2")
+    out = run("rerank", QUERY, documents, *flags, "--dry-run").out
+    calls = [int(count) for count in re.findall(r"^calls +(\d+)$", out, re.MULTILINE)]
+    assert model.requests == []
+    assert run("rerank", QUERY, documents, *flags, "--format", "jsonl").code == 0
+    assert sum(calls) == len(model.requests) == 7  # one ranking, two reasons, two comparisons in both orders
+    only = run("rerank", QUERY, documents, "--ranker", "evidence", *flags, "--dry-run").out
+    assert re.search(r"^calls +6, of which [0-9] from the cache", only, re.MULTILINE)
 
 
 def test_a_budget_is_kept_and_the_result_says_so(run: Run, model: Model, documents: str) -> None:
@@ -103,7 +114,7 @@ def test_a_budget_is_kept_and_the_result_says_so(run: Run, model: Model, documen
     ranking = json.loads(out)
     assert ranking["status"] == "partial"
     assert [hit["id"] for hit in ranking["hits"]] == ["pears", "apples", "pie"]
-    assert "the budget is spent" in err
+    assert "the budget has no room" in err
 
 
 def test_money_cannot_be_held_without_a_price(run: Run, model: Model, documents: str) -> None:
@@ -117,7 +128,7 @@ def test_an_untidy_answer_is_a_status_and_strict_an_error(run: Run, model: Model
     flags = ("--model", "openai:m", "--url", model.url, "--format", "jsonl")
     code, out, err = run("rerank", QUERY, documents, *flags)
     assert (code, json.loads(out)["status"]) == (3, "refused")
-    assert "of 1 answer, 1 unusable" in err
+    assert "of 1 question: 1 without a usable answer" in err
     code, out, err = run("rerank", QUERY, documents, *flags, "--strict")
     assert (code, out) == (2, "")
     assert "is refused" in err
@@ -173,7 +184,12 @@ def test_a_model_writes_reasons_for_the_default_ranker(run: Run, model: Model, d
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--model", "gpt-4"], "model.name"),
+        (["--model", "gpt-4"], "'gpt-4' names no backend; give BACKEND:NAME, such as openai:gpt-4"),
+        (["--model", "ollama:llama3"], "openai:llama3, with its address as url (http://localhost:11434/v1)"),
+        (["--max-cost", "0.05"], "--max-cost belongs to a language model; name one with --model"),
+        (["--strict"], "asks no language model"),
+        (["--model", "openai:m", "--url", "http://127.0.0.1:9", "-c", "min_probability=0.5"], "not calibrated"),
+        (["--model", "openai:m", "--url", "http://127.0.0.1:9", "--format", "trec", "-e", "1"], "holds no reasons"),
         (["--model", "opnai:x"], "did you mean openai"),
         (["--ranker", "listwise"], "name one, such as"),
         (["--ranker", "evidence", "--dry-run"], "asks no language model"),

@@ -7,8 +7,10 @@ import pytest
 
 from ended import CORPUS, Lines, Run
 from whyrank.errors import Corrupt
+from whyrank.prompts import known, load
 from whyrank.rankers import RANKERS
 from whyrank.rankers.algorithms import ALGORITHMS
+from whyrank.rankers.known import known_models
 
 
 def test_validate_names_file_line_and_remedy(run: Run, tmp_path: Path) -> None:
@@ -93,6 +95,20 @@ def test_methods_list_every_ranker_and_algorithm(run: Run) -> None:
         assert name in out
     listed = json.loads(run("methods", "--json").out)
     assert (set(listed["rankers"]), set(listed["algorithms"])) == (set(RANKERS), set(ALGORITHMS))
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_methods_never_cut_a_name(run: Run, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    out = run("methods", "--prompts").out
+    plain = run("methods").out
+    assert "…" not in out + plain
+    assert max(map(len, (out + plain).splitlines())) <= width
+    rows = {line.split()[0] for line in (out + plain).splitlines() if line.strip()}
+    assert {*known(), *known_models(), *ALGORITHMS} <= rows
+    assert {word for name in known() for word in load(name).paper.split()} <= set(out.split())
+    assert ("Llama 2 Community License" in out) == (width >= 100)
+    assert out.count("see the model's card") == (width >= 100)
 
 
 def test_methods_costs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,15 +38,19 @@ class Faults:
     Attributes:
         url: where it is; give it to `OpenAI(url=…)`.
         requests: what came in, in order.
+        models: what is answered to the question what is served; not counted among the requests.
+        looks: how often that was asked.
     """
 
     def __init__(self, faults: Callable[[int], Answer] = lambda _: "ok", retry_after: str = "7") -> None:
         self.faults = faults
         self.retry_after = retry_after
         self.requests: list[Asked] = []
+        self.models: Answer = "404"
+        self.looks = 0
         self.busiest = 0
         self._busy = 0
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self.stopping = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.faults = self
@@ -69,7 +73,7 @@ class Faults:
 
     def enter(self, asked: Asked) -> int:
         """A request begins; its number."""
-        with self._lock:
+        with self.lock:
             self.requests.append(asked)
             self._busy += 1
             self.busiest = max(self.busiest, self._busy)
@@ -77,7 +81,7 @@ class Faults:
 
     def leave(self) -> None:
         """A request has ended."""
-        with self._lock:
+        with self.lock:
             self._busy -= 1
 
 
@@ -117,6 +121,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""
+
+    def do_GET(self) -> None:
+        faults = self.server.faults
+        with faults.lock:
+            faults.looks += 1
+        self.give(faults.models)
 
     def do_POST(self) -> None:
         faults = self.server.faults

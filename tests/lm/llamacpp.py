@@ -27,19 +27,20 @@ BIAS = 4.0
 
 
 class LlamaCpp:
-    """llama.cpp's server on a free port of this machine.
+    """llama.cpp's server on this machine.
 
     Args:
         folder: where the model is written.
         context: most tokens of prompt and answer together.
         seed: of the weights.
+        port: where it listens; 0 is a free one.
 
     Attributes:
         url: where it is; give it to `OpenAI(url=…)`.
         model: path of the model file.
     """
 
-    def __init__(self, folder: Path, *, context: int = 512, seed: int = 0) -> None:
+    def __init__(self, folder: Path, *, context: int = 512, seed: int = 0, port: int = 0) -> None:
         xllamacpp = import_module("xllamacpp")
         self.model = write_model(folder / "tiny.gguf", seed=seed)
         params = xllamacpp.CommonParams()
@@ -50,7 +51,7 @@ class LlamaCpp:
         params.cpuparams.n_threads = 1
         params.cpuparams_batch.n_threads = 1
         params.n_threads_http = 4
-        params.port = 0
+        params.port = port
         params.warmup = False
         params.fit_params = False
         params.verbosity = -1

@@ -28,7 +28,9 @@ def remote(transport: Acted, budget: Budget, price: Price | None = None, concurr
 def test_what_does_not_fit_is_refused_and_the_message_says_why() -> None:
     budget = Budget(max_cost=1.0, max_tokens=1000)
     budget.settle(budget.reserve(600, 0.25), used(500, 0.25))
-    with pytest.raises(BudgetSpent, match="500 of 1,000 tokens are left, and this call may take 501"):
+    with pytest.raises(
+        BudgetSpent, match="the budget has no room: 500 of 1,000 tokens are left, and this call may take 501"
+    ):
         budget.reserve(501, 0.0)
     with pytest.raises(BudgetSpent, match=r"\$0\.7500 of \$1\.0000 is left, and this call may cost \$0\.8000"):
         budget.reserve(1, 0.8)
@@ -137,7 +139,10 @@ def test_money_is_counted_in_cost() -> None:
 
 
 def test_money_without_a_price_is_refused_when_the_backend_is_built() -> None:
-    with pytest.raises(BadInput, match=r"price of t:m is unknown: give the price .*--max-tokens"):
+    with pytest.raises(
+        BadInput,
+        match=r"price of t:m is unknown: give its price in dollars .*'model\.price=\[0\.4, 1\.6\]'.*--max-tokens",
+    ):
         remote(Acted(lambda number, url: Reply()), Budget(max_cost=1.0))
     with pytest.raises(BadInput, match="needs the price"):
         Budget(max_cost=1.0).reserve(1, None)

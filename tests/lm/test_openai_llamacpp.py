@@ -3,13 +3,18 @@
 import json
 import math
 from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from llamacpp import LlamaCpp
 
 from whyrank.errors import ModelRejected
 from whyrank.lm.base import Capability, Choose, Generate, Message, Reply, Request
+from whyrank.lm.cache import Cached
 from whyrank.lm.openai import OpenAI
+from whyrank.rankers.building import build
+from whyrank.types import Ranking
 
 for package in ("openai", "xllamacpp", "gguf"):
     pytest.importorskip(package)
@@ -114,6 +119,46 @@ def test_a_prompt_over_the_context_is_rejected_at_once(lm: OpenAI) -> None:
         [result] = lm.ask([Generate(prompt)])
         assert type(result) is ModelRejected
         assert "exceeds the available context size (512 tokens)" in str(result)
+
+
+class Bytes:
+    """Counts as the tiny model does, which has a token for each byte: of the form of a conversation, too."""
+
+    is_exact = False
+
+    def count(self, text: str) -> int:
+        return len(text.encode()) + len("<|im_start|>assistant")
+
+    def cut(self, text: str, limit: int) -> str:
+        return text.encode()[:limit].decode(errors="ignore")
+
+
+def test_a_long_document_is_cut_to_the_context_that_the_server_tells(tmp_path: Path) -> None:
+    given = Ranking.of("do apples keep", ["Apples keep for months. " * 200, "Pears."])
+    with LlamaCpp(tmp_path, context=1024) as server, OpenAI("tiny", url=server.url, tokens=Bytes(), retries=0) as lm:
+        assert lm.context == 1024
+        [ranking] = build(Cached(lm, tmp_path / "answers.sqlite"), kind="pointwise").rerank_many([given])
+    assert ranking.status == "ok", ranking.notes
+    cut = {hit.document.text[:6]: hit.cut for hit in ranking.hits}
+    assert 3800 < cut["Apples"] < 4800
+    assert cut["Pears."] == 0
+
+
+def test_other_weights_at_the_same_address_are_asked_anew(tmp_path: Path) -> None:
+    """Told apart by the path of the model; of equal architectures llama.cpp says nothing else that differs."""
+    choose, port, heard = Choose(ASK, ("Yes", "No")), 0, []
+    for seed in (0, 1, 0):
+        folder = tmp_path / str(seed)
+        folder.mkdir(exist_ok=True)
+        with LlamaCpp(folder, seed=seed, port=port) as server, OpenAI("tiny", url=server.url) as lm:
+            port = urlsplit(server.url).port or 0
+            [reply] = Cached(lm, tmp_path / "answers.sqlite").ask([choose])
+            assert isinstance(reply, Reply), reply
+            heard.append((lm.name, reply.logprobs, reply.usage.cached_tokens == reply.usage.prompt_tokens))
+    (name, first, _), (same, other, is_old), (_, again, is_stored) = heard
+    assert name == same
+    assert (is_old, is_stored) == (False, True)
+    assert first == again != other
 
 
 def test_two_servers_share_the_work(server: LlamaCpp, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -119,6 +119,42 @@ def test_nobody_listens() -> None:
     assert clock.pauses == [0.5, 1.0]
 
 
+def test_a_wrong_address_is_told_as_one() -> None:
+    with Faults(lambda number: "404") as server:
+        with backend(server.url) as lm:
+            [result] = lm.ask([CHAT])
+        assert str(result) == f"{lm.name}: no such address or model (404: no such model)"
+        with backend(server.url.removesuffix("/v1")) as lm:
+            [result] = lm.ask([CHAT])
+    assert str(result).endswith("(404: no such model); the address of a server usually ends in /v1")
+    with Faults(lambda number: "401") as server, backend(server.url) as lm:
+        [result] = lm.ask([CHAT])
+    assert "the server denies access, 401: " in str(result)
+
+
+@pytest.mark.parametrize(
+    ("said", "is_advised"),
+    [
+        ("This model's maximum context length is 4096 tokens. However, you requested 5000 tokens", True),
+        ("the request exceeds the available context size (512 tokens), try increasing it", True),
+        ("prompt is too long: 200001 tokens > 200000 maximum", True),
+        ("too many tokens", True),
+        ("messages: at least one is required in this context", False),
+    ],
+)
+def test_a_prompt_over_the_context_is_told_what_to_do(said: str, is_advised: bool) -> None:
+    with Faults(lambda number: (400, said)) as server, backend(server.url) as lm:
+        [result] = lm.ask([CHAT])
+    assert type(result) is ModelRejected
+    assert str(result).endswith(f"{said}; tell the context: --config model.context=N" if is_advised else said)
+
+
+def test_a_server_without_logprobs_is_asked_to_write() -> None:
+    with Faults() as server, backend(server.url) as lm:
+        [result] = lm.ask([Choose(CHAT.prompt, ("A",))])
+    assert str(result).endswith("may not give logprobs; ask it to write instead: --config ask.scoring=generation")
+
+
 def test_retry_after_is_heeded() -> None:
     clock = Clock(chance=0.0)
     answers = ["429 with Retry-After", "429 with date", "fine"]
@@ -166,7 +202,8 @@ def test_a_key_is_read_when_it_is_needed_and_sent_over_https_only(monkeypatch: p
     monkeypatch.delenv("OPENAI_API_KEY")
     with OpenAI("gpt-4.1-mini") as lm:
         results = lm.ask([CHAT] * 3)
-    assert [str(result) for result in results] == ["openai:gpt-4.1-mini: no key: set OPENAI_API_KEY, or give key=…"] * 3
+    said = "set OPENAI_API_KEY, or name another variable with --config model.key=env:NAME"
+    assert [str(result) for result in results] == [f"openai:gpt-4.1-mini: {said}"] * 3
     assert {type(result) for result in results} == {AccessDenied}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracle import Oracle, candidates, flat, in_order
+from oracle import Oracle, candidates, flat, in_order, worth_of
 
 from whyrank.config import AskSettings
 from whyrank.errors import AccessDenied, BadInput, BudgetSpent, ModelRejected, ModelUnavailable, UnusableReply
@@ -140,7 +140,7 @@ def test_an_answer_that_ranks_nothing_changes_nothing_and_says_so(prompt: str, a
     assert ranking.ids == given.ids
     assert ranking.status == status
     assert ranking.usage.unusable == 2  # it was asked twice
-    assert "of 1 answer, 1 unusable" in ranking.notes[0]
+    assert "of 1 question: 1 without a usable answer" in ranking.notes[0]
 
 
 def test_a_second_try_tells_the_model_what_was_wrong_and_can_succeed() -> None:
@@ -350,6 +350,71 @@ def test_random_identifiers_are_drawn_for_each_request_and_read_back() -> None:
     assert plain.rerank_many([given])[0].ids == given.ids  # no document has such a label
 
 
+def test_no_document_can_foresee_its_label() -> None:
+    drawn = []
+    for query, last in (("one", "x"), ("two", "x"), ("one", "y")):
+        ranker, oracle = asked("rankzephyr", identifiers="random")
+        lm = Fake(lambda request: "[101]")
+        replace(ranker, lm=lm).rerank_many([Ranking.of(query, ["a", "b", last])])
+        drawn.append(oracle.labels["1/1"])
+    assert len(set(drawn)) == 3
+
+
+@pytest.mark.parametrize("form", ["{}", "{}.", "({})", "Passage {}", "[{}]", "passage {} is the most relevant"])
+@pytest.mark.parametrize("is_lower", [False, True])
+def test_drawn_letters_are_read_in_any_case(form: str, is_lower: bool) -> None:
+    oracle = Oracle(load("setwise"))
+
+    def best(request: Request) -> str:
+        worths, labels = worth_of(flat(request.prompt)), oracle.labels[request.tag]
+        label = labels[worths.index(max(worths))]
+        return form.format(label.lower() if is_lower else label)
+
+    ranker = build(Fake(best), ask=AskSettings(prompt="setwise", identifiers="random"))
+    given = candidates(shuffled(12))
+    [ranking] = replace(ranker, on_show=oracle.on_show).rerank_many([given])
+    assert in_order(ranking)[:10] == sorted(in_order(given), reverse=True)[:10], ranking.notes
+
+
+@pytest.mark.parametrize(
+    "line", ["{rank}. [{label}]", "{rank}. **[{label}]** – the best", "{rank}) Passage {label}", "- [{label}]"]
+)
+def test_drawn_numbers_are_read_in_lists(line: str) -> None:
+    oracle = Oracle(load("rankzephyr"))
+
+    def listed(request: Request) -> str:
+        worths, labels = worth_of(flat(request.prompt)), oracle.labels[request.tag]
+        best_first = [labels[i] for i in sorted(range(len(worths)), key=lambda i: -worths[i])]
+        return "\n".join(line.format(rank=rank, label=label) for rank, label in enumerate(best_first, 1))
+
+    ranker = build(Fake(listed), ask=AskSettings(prompt="rankzephyr", identifiers="random"))
+    [ranking] = replace(ranker, on_show=oracle.on_show).rerank_many([candidates([3, 900, 70, 500])])
+    assert in_order(ranking) == [900, 500, 70, 3], ranking.notes
+
+
+def test_a_later_try_that_fails_takes_nothing_from_an_earlier_answer() -> None:
+    for later in ("I cannot rank these.", ModelUnavailable("HTTP 503")):
+        ranker, _ = asked("rankzephyr", Fake(["[4] > [2]", later]), untidy=("again", "repair"))
+        [ranking] = ranker.rerank_many([candidates(LISTWISE)])
+        assert in_order(ranking) == [500, 900, 7, 300]
+        assert ranking.status == "repaired"
+
+
+def test_a_broken_off_ranking_is_used_as_far_as_it_goes() -> None:
+    ranker, _ = asked("rankzephyr", Fake(lambda request: Reply("[4] > [2] > [", finish="length")))
+    [ranking] = ranker.rerank_many([candidates(LISTWISE)])
+    assert (in_order(ranking), ranking.status) == ([500, 900, 7, 300], "repaired")
+    assert (ranking.usage.repaired, ranking.usage.unusable) == (1, 0)
+
+
+def test_reranking_a_result_tells_nothing_of_what_befell_the_first_ranker() -> None:
+    ranker, _ = asked("rankzephyr", Fake(lambda request: ModelUnavailable("HTTP 503")))
+    [failed] = ranker.rerank_many([candidates(LISTWISE)])
+    again, _ = asked("rankzephyr")
+    [ranking] = again.rerank_many([failed])
+    assert (ranking.status, ranking.notes) == ("ok", ())
+
+
 def test_datamarking_joins_the_words_of_documents_and_says_so() -> None:
     lm = Fake(lambda request: "[1] > [2]")
     build(lm, ask=AskSettings(prompt="rankzephyr", datamark=True)).rerank_many(
@@ -391,7 +456,8 @@ def test_a_model_must_be_able_to_do_what_is_asked() -> None:
     ("settings", "message"),
     [
         ({"algorithm": "pointwise"}, "asks pointwise questions"),
-        ({"options": {"siize": 3}}, "does not take the options siize"),
+        ({"options": {"siize": 3}}, "takes the options size, top; it was given siize"),
+        ({"prompt": "setwise", "options": {"children": 30}}, "would show 31 documents at once"),
         ({"prompt": "rank-zephyr"}, "did you mean rankzephyr"),
         ({"prompt": "why-this"}, "ranks nothing"),
         ({"prompt": "rankzephyr", "scoring": "query"}, "cannot be scored by query"),

@@ -1,5 +1,7 @@
 """What a document can do to the scores of others, on a real architecture: nothing."""
 
+from pathlib import Path
+
 import pytest
 
 from whyrank.config import AskSettings
@@ -61,3 +63,18 @@ def test_every_kind_of_judge_runs_on_a_real_model(folder: str, prompt: str) -> N
     assert ranking.usage.prompt_tokens > 50
     if prompt in ("setwise-logits", "first", "prp-logits"):
         assert ranking.status == "ok"
+
+
+def test_the_name_of_a_ranker_tells_weights_and_modes_apart(folder: str, tmp_path: Path) -> None:
+    import tiny
+
+    from whyrank.lm.transformers import Transformers
+
+    same = tmp_path / Path(folder).name
+    same.mkdir()
+    tiny.llama(same)
+    models = [Transformers(folder), Transformers(folder, mode="isolated"), Transformers(str(same))]
+    names = [build(lm, ask=AskSettings(prompt="monot5", scoring="logprobs")).name for lm in models]
+    assert models[0].name == models[2].name
+    assert len(set(names)) == 3
+    assert build(Transformers(folder), ask=AskSettings(prompt="monot5", scoring="logprobs")).name == names[0]

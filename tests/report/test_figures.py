@@ -60,6 +60,12 @@ def test_a_scale_holds_zero_and_ignores_what_is_no_number() -> None:
     assert figures.scale([]).share(1.0) == 0.0
 
 
+def test_bars_need_something_above_zero() -> None:
+    lines = [figures.scale(values) for values in ([0.5], [0.5, -0.5], [-0.2, -0.5], [0.0], [])]
+    assert [line.has_positive for line in lines] == [True, True, False, False, False]
+    assert [line.has_both for line in lines] == [False, True, False, False, False]
+
+
 def test_parts_are_summed_in_the_order_of_the_terms() -> None:
     terms = [Term("b", 0.25), Term("a", 1.0), Term("b", -0.5)]
     assert list(figures.by_part(terms).items()) == [("b", -0.25), ("a", 1.0)]
@@ -141,7 +147,7 @@ def test_what_would_turn_a_comparison_is_said_in_one_sentence() -> None:
 def test_usage_says_what_was_used_and_nothing_else() -> None:
     assert figures.usage(Usage()) == ()
     assert figures.usage(Usage(calls=43, documents=43)) == ("43 documents read",)
-    assert figures.usage(Usage(calls=43, prompt_tokens=9, cached_tokens=3)) == ("9 tokens read",)  # our own model
+    assert figures.usage(Usage(calls=43, prompt_tokens=9, cached_tokens=3)) == ("9 tokens read (3 reused)",)
     assert figures.usage(Usage(calls=2, generated_tokens=1)) == ("2 calls", "1 generated token")
     assert figures.usage(Usage(calls=2, cost=None)) == ("2 calls", "cost unknown")
     assert figures.usage(Usage(calls=1, documents=1200, prompt_tokens=3, seconds=0.0124, cost=0.5)) == (
@@ -154,12 +160,26 @@ def test_usage_says_what_was_used_and_nothing_else() -> None:
     spent = Usage(9, 0, 6300, 1800, 720, 500, 0.0, 0.00002, repaired=1, unusable=2)
     assert figures.usage(spent) == (
         "9 calls",
-        "6,300 tokens read (1,800 cached)",
+        "6,300 tokens read (1,800 reused)",
         "720 generated tokens (500 reasoning)",
         "1 answer repaired",
         "2 answers unusable",
         "less than $0.0001",
     )
+
+
+def test_answers_from_the_cache_are_no_calls() -> None:
+    cached = Usage(calls=4, prompt_tokens=1456, cached_tokens=1456)
+    assert figures.usage(cached) == ("4 answers from the cache, nothing asked",)
+    assert figures.usage(replace(cached, documents=4, calls=1, unusable=1, seconds=0.006)) == (
+        "4 documents read",
+        "1 answer from the cache, nothing asked",
+        "1 answer unusable",
+        "0.006 s",
+    )
+    assert figures.usage(replace(cached, prompt_tokens=1457)) == ("1,457 tokens read (1,456 reused)",)
+    assert figures.usage(replace(cached, generated_tokens=1))[:2] == ("4 calls", "1,456 tokens read (1,456 reused)")
+    assert figures.usage(replace(cached, cost=None))[0] == "4 calls"
 
 
 def test_a_hit_has_a_score_a_dash_or_words() -> None:
@@ -180,9 +200,21 @@ def test_who_wrote_a_reason_and_what_the_writer_thinks() -> None:
     assert figures.byline(Direct("d", "a", score=1.0)) == ""
     assert figures.byline(reason) == "written by fake"
     assert figures.byline(Direct("d", "No reason", source="fake", status="error")) == "asked of fake"
-    told = [figures.agreement(replace(reason, agrees=agrees)) for agrees in (None, True, False)]
-    assert told == [
-        "",
-        "asked in both orders, the writer prefers this document",
-        "the writer itself prefers the other, in one order of the two or in both",
-    ]
+    told = [figures.agreement(replace(reason, agrees=agrees), "#1", "#2") for agrees in (None, True, False)]
+    assert told == ["", "asked both ways, the writer prefers #1", "the writer prefers #2 at least once"]
+
+
+def test_a_writer_is_named_once_if_all_is_from_it() -> None:
+    theirs, ours = Direct("d", "b", source="fake"), Direct("d", "a", score=1.0)
+    compared = Comparison("d", "e", "b", source="fake")
+    assert figures.only_writer(None) == figures.only_writer(Explanations((ours,))) == ""
+    assert figures.only_writer(Explanations((theirs,), (compared,))) == "fake"
+    assert figures.only_writer(Explanations((theirs, ours))) == ""
+    assert figures.only_writer(Explanations((theirs,), (replace(compared, source="other"),))) == ""
+
+
+def test_letters_are_told_where_the_words_use_them() -> None:
+    reason = Comparison("d", "e", "Document B is about Bread.", source="fake")
+    assert figures.letters(reason, "#1", "#2") == "A is #1, B is #2"
+    assert figures.letters(replace(reason, text="The first is about Bread."), "#1", "#2") == ""
+    assert figures.letters(replace(reason, status="error"), "#1", "#2") == ""

@@ -245,7 +245,10 @@ def test_the_overview_says_what_was_done_and_what_went_wrong() -> None:
     )
     page = Page(render_html([given]))
     assert page.all("dl", "facts") == [
-        "Documents8Ranked byevidence@3f1c9aRanking2 calls, 9 generated tokens, 1.50 sReasons31 documents read, 0.21 s"
+        (
+            "Documents8Ranked byevidence@3f1c9aRanking2 calls · 9 generated tokens · 1.50 s"
+            "Reasons31 documents read · 0.21 s"
+        )
     ]
     assert page.all("div", "notes") == ["Status: partial.2 answers were repaired"]
     assert Page(render_html([ranking("bread")])).all("div", "notes") == []
@@ -259,11 +262,34 @@ def test_hits_that_were_not_read_or_not_read_to_the_end_say_so() -> None:
     assert page.all("span", "new") == ["new", "new"]
 
 
-def test_hits_that_were_placed_without_scores_have_a_dash() -> None:
+def test_scores_below_zero_have_no_bars_unless_others_are_above() -> None:
+    def rects(*scores: float) -> list[tuple[str | None, str | None, str | None]]:
+        page = Page(render_html([plain("q", *"abc"[: len(scores)], scores=scores)]))
+        return [(a["class"], a.get("x"), a["width"]) for t, a in page.elements if t == "rect" and a["class"] != "track"]
+
+    assert rects(-0.2, -0.6) == []
+    axis = ("axis", "25.00%", "1")
+    assert rects(3.0, 1.5, -1.0) == [
+        *(("fill", "25.00%", "75.00%"), axis),
+        *(("fill", "25.00%", "37.50%"), axis),
+        *(("fill", "0.00%", "25.00%"), axis),
+    ]
+
+
+def test_tokens_that_were_reused_are_explained() -> None:
+    cached = Usage(calls=1, prompt_tokens=9, cached_tokens=9)
+    for usage, is_told in ((cached, False), (replace(cached, prompt_tokens=10), True), (Usage(), False)):
+        page = render_html([replace(plain("q", "a"), usage=usage)])
+        assert ("Reused tokens are" in page) == is_told
+
+
+def test_hits_that_were_placed_without_scores_have_no_score() -> None:
     hits = (Hit(Document("a", "Text."), placed=True), Hit(Document("b", "Text."), placed=True))
     page = Page(render_html([Ranking(Query("q", "?"), hits)], cards=1))
-    assert page.all("div", "score") == ["–"]
+    assert page.all("div", "score") == []
     assert page.all("td", "c3") == ["–"]
+    some = Page(render_html([Ranking(Query("q", "?"), (replace(hits[0], score=0.5), hits[1]))]))
+    assert some.all("div", "score") == ["Score 0.500", "–"]
 
 
 def test_written_reasons_name_their_writer_and_their_quotes_are_marked() -> None:
@@ -273,25 +299,25 @@ def test_written_reasons_name_their_writer_and_their_quotes_are_marked() -> None
     quote = quoted(first, 2).quote
     assert page.all("mark", "s3") == [quote]
     assert page.all("section", "why") == [
-        f"Why it is hereIt says so.Sentence 1{quote}Written by fake:writer.",
-        "Why it is hereNo reason was given: the answer broke off.Asked of fake:writer.",
+        f"Why it is hereIt says so.Sentence 1{quote}",
+        "Why it is hereNo reason was given: the answer broke off.",
     ]
     assert page.all("details", "above") == [
         (
-            f"Why above #2 “{second.title}”?A says more than B.A{quoted(first, 1).quote}"
-            "Bnot found in the document: Bread lasts a year.Asked in both orders, the writer prefers this document."
-            "Written by fake:writer. A is this document, B is #2."
+            f"Why above #2 “{second.title}”?A says more than B.#1{quoted(first, 1).quote}"
+            "#2not found in the document: Bread lasts a year."
+            "A is #1, B is #2 · asked both ways, the writer prefers #1"
         ),
         (
             f"Why above #3 “{given.documents[2].title}”?B says more than A."
-            "The writer itself prefers the other, in one order of the two or in both."
-            "Written by fake:writer. A is this document, B is #3."
+            "A is #2, B is #3 · the writer prefers #3 at least once"
         ),
     ]
-    assert len(page.all("p", "dissent")) == 1
+    assert page.all("span", "dissent") == ["the writer prefers #3 at least once"]
     [facts] = page.all("dl", "facts")
     assert facts.endswith(
-        "Reasons6 calls, 4,210 tokens read, 512 generated tokens, 1 answer repaired, 1 answer unusable, cost unknown"
+        "Reasons byfake:writerReasons6 calls · 4,210 tokens read · 512 generated tokens · 1 answer repaired · "
+        "1 answer unusable · cost unknown"
     )
 
 
@@ -303,6 +329,7 @@ def test_the_evidence_of_ours_and_of_written_reasons_is_numbered_through() -> No
     assert "Sentence 1" in own
     assert "Sentence 3" in own
     assert theirs.startswith("Why it is hereIt says so.Sentence 4")
+    assert theirs.endswith("Written by fake:writer.")
     numbers = [a["data-n"] for t, a in page.elements if t == "li" and "data-n" in a][:4]
     assert numbers == ["1", "2", "3", "4"]
 
@@ -326,7 +353,7 @@ def test_nothing_that_a_model_writes_can_act_on_the_page() -> None:
     given = Ranking.of("q", ["the text", "another"])
     page = render_html([replace(given, explanations=Explanations((direct,), (compared,)))])
     assert "<script>alert" not in page
-    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;\\u202e␛") == 6
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;\\u202e␛") == 5
     Page(page)
 
 

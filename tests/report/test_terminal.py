@@ -58,7 +58,7 @@ def test_hits_come_in_order_with_move_score_and_title() -> None:
     assert re.search(r"2 ▲6 0\.598 [━╸]+ keeping-a-loaf", text)
     assert re.search(r"3 ▼1 0\.557 [━╸]+ bread-mould", text)
     assert "bread-pudding" not in text
-    assert "3 of 8 hits · evidence@3f1c9a · 8 documents read · 812 tokens read · 0.084 s" in text
+    assert "3 of 8 hits · 8 documents read · 812 tokens read · 0.084 s ranked by evidence@3f1c9a" in text
 
 
 def test_narrow_terminals_do_without_bars() -> None:
@@ -171,15 +171,23 @@ def test_the_footer_says_what_went_wrong() -> None:
 def test_written_reasons_name_their_writer_and_mark_what_was_not_found() -> None:
     text = words(printed(RankingView(written("bread")), width=110))
     assert "why It says so. “The crystals grow quickest a little above freezing" in text
-    assert "— written by fake:writer above #2 keeping-a-loaf A says more than B." in text
-    assert "A “As the loaf cools, the starch slowly forms crystals again" in text
-    assert "B not found in the document: “Bread lasts a year.”" in text
-    assert (
-        "— written by fake:writer; A is this document, B is #2; asked in both orders, the writer prefers this document"
-        in text
-    )
-    assert "why No reason was given: the answer broke off. — asked of fake:writer" in text
-    assert "the writer itself prefers the other, in one order of the two or in both" in text
+    assert "above #2 keeping-a-loaf A says more than B. #1 “As the loaf cools, the starch slowly" in text
+    assert "#2 not found in the document: “Bread lasts a year.” A is #1, B is #2 · asked both ways, the" in text
+    assert "why No reason was given: the answer broke off. above #3" in text
+    assert "B says more than A. A is #2, B is #3 · the writer prefers #3 at least once" in text
+    assert text.count("fake:writer") == 1
+    assert text.endswith("cost unknown written by fake:writer")
+
+
+def test_several_writers_are_named_at_their_own_reasons() -> None:
+    given = written("bread")
+    assert given.explanations is not None
+    second = replace(given.explanations.direct[1], source="fake:other")
+    explanations = replace(given.explanations, direct=(given.explanations.direct[0], second))
+    text = words(printed(RankingView(replace(given, explanations=explanations)), width=110))
+    assert text.count("— written by fake:writer") == 3
+    assert "why No reason was given: the answer broke off. — asked of fake:other above #3" in text
+    assert text.endswith("cost unknown")
 
 
 def test_written_reasons_stand_below_ours_and_their_quotes_are_marked() -> None:
@@ -188,6 +196,7 @@ def test_written_reasons_stand_below_ours_and_their_quotes_are_marked() -> None:
     text = words(output)
     assert text.index("carries most of the sentence evidence") < text.index("why It says so.")
     assert text.index("It leads by") < text.index("A says more than B.")
+    assert text.count("— written by fake:writer") == 2
 
 
 def test_a_written_quote_is_highlighted_in_the_document() -> None:
@@ -204,6 +213,27 @@ def test_hits_that_were_placed_without_scores_have_a_dash_and_no_bars() -> None:
     output = printed(RankingView(Ranking(Query("q", "?"), hits, ranker="listwise")), width=100)
     assert re.search(r"1 ▲1 – a Text\. 2 ▼1 not read b Text\.", words(output))
     assert "━" not in output
+
+
+def test_scores_below_zero_have_no_bars_unless_others_are_above() -> None:
+    below = words(printed(RankingView(plain("q", "a", "b", scores=[-0.2, -0.6])), width=100))
+    assert "1 ▲1 −0.200 2 b 2 ▼1 −0.600 1 a" in below
+    both = SGR.sub("", printed(RankingView(plain("q", "a", "b", "c", scores=[2.0, 1.0, -1.0])), width=100))
+    assert [re.findall(r"\d {2}([ ━╸╺│]+) {2}\d", line) for line in both.splitlines() if "│" in line] == [
+        ["   │━━━━━━"],
+        ["   │━━━   "],
+        ["━━━│      "],
+    ]
+
+
+def test_a_long_name_of_a_ranker_is_broken_at_its_joints() -> None:
+    name = "pointwise-logprobs/relevance-generation/pointwise/openai:local@127.0.0.1:45587@b152ee21"
+    lines = SGR.sub("", printed(RankingView(replace(plain("q", "a"), ranker=name)), width=60)).splitlines()
+    assert [line.rstrip() for line in lines[-3:]] == [
+        "1 hit",
+        "ranked by pointwise-logprobs/relevance-generation/pointwise/",
+        "          openai:local@127.0.0.1:45587@b152ee21",
+    ]
 
 
 def test_no_hits_are_said_in_words() -> None:

@@ -15,6 +15,11 @@ EXAMPLES = (
     "whyrank methods --costs",
 )
 
+LICENCES_FROM = 100
+"""Columns from which there is room for the licences of checkpoints."""
+ON_THE_CARD = "see the model's card"
+"""The licence of a checkpoint that nobody here knows for certain."""
+
 
 def methods(
     is_costs: Annotated[
@@ -75,8 +80,8 @@ def _print_models() -> None:
     from whyrank.rankers.building import KINDS
     from whyrank.rankers.models import BACKENDS
 
-    rows = [(f"{scheme}:NAME", backend.summary, f"whyrank[{backend.extra}]") for scheme, backend in BACKENDS.items()]
-    _print_table("\nLanguage models that can be asked (--model NAME)", ("name", "what it reaches", "needs"), rows)
+    rows = [(f"{scheme}:NAME", f"whyrank[{backend.extra}]", backend.summary) for scheme, backend in BACKENDS.items()]
+    _print_table("\nLanguage models that can be asked (--model NAME)", ("name", "needs", "what it reaches"), rows)
     kinds = [(kind, usual.prompt, usual.algorithm) for kind, usual in KINDS.items()]
     _print_table("\nHow they are asked (--ranker NAME)", ("name", "usual prompt", "usual algorithm"), kinds)
     screen().print(
@@ -93,10 +98,20 @@ def _print_prompts() -> None:
 
 
 def _print_checkpoints() -> None:
+    from whyrank.cli.output import screen
     from whyrank.rankers.known import known_models
 
-    rows = [(m.id, m.kind, m.prompt, m.licence) for m in known_models().values()]
-    _print_table("\nCheckpoints (--ranker ID)", ("id", "kind", "prompt", "licence"), rows)
+    console = screen()
+    models = known_models().values()
+    columns, rows = ("id", "kind", "prompt"), [(m.id, m.kind, m.prompt) for m in models]
+    if console.width < LICENCES_FROM:
+        _print_table("\nCheckpoints (--ranker ID)", columns, rows)
+        console.print("\nThe licence of each: whyrank methods --json", style="bright_black")
+        return
+    licences = ["–" if m.licence == ON_THE_CARD else m.licence for m in models]
+    rows_with = [(*row, licence) for row, licence in zip(rows, licences, strict=True)]
+    _print_table("\nCheckpoints (--ranker ID)", (*columns, "licence"), rows_with)
+    console.print(f"\n– {ON_THE_CARD}", style="bright_black")
 
 
 def _print_algorithms() -> None:
@@ -110,18 +125,42 @@ def _print_algorithms() -> None:
     console.print("\nWhat each of them costs: whyrank methods --costs", style="bright_black")
 
 
-def _print_table(title: str, columns: "Sequence[str]", rows: "Iterable[Sequence[str]]") -> None:
+def _print_table(title: str, columns: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> None:
+    """A table whose cells stand in full, the last one on several lines; where that does not fit, a list."""
     from rich.table import Table
     from rich.text import Text
 
     from whyrank.cli.output import screen
 
-    table = Table(title=title, title_justify="left", title_style="", box=None, padding=(0, 2, 0, 0))
+    console = screen()
+    *fixed, last = zip(*rows, strict=True)
+    longest_word = max(len(word) for cell in last for word in cell.split())
+    needed = sum(max(map(len, cells)) + 2 for cells in fixed) + longest_word
+    if needed > console.width:
+        _print_list(title, rows)
+        return
+    table = Table(title=title, title_justify="left", title_style="", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for place, column in enumerate(columns):
-        table.add_column(column, header_style="bright_black", style="" if place else "bold")
+        is_last = place == len(columns) - 1
+        style = "" if place else "bold"
+        table.add_column(column, header_style="bright_black", style=style, no_wrap=not is_last, overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
-    screen().print(table)
+    console.print(table)
+
+
+def _print_list(title: str, rows: "Iterable[Sequence[str]]") -> None:
+    """Each first cell on a line of its own, and the others below it."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from whyrank.cli.output import screen
+
+    console = screen()
+    console.print(Text(title))
+    for name, *others in rows:
+        console.print(Text(name, style="bold", overflow="fold"))
+        console.print(Padding(Text(" · ".join(filter(None, others)), style="bright_black"), (0, 0, 0, 2)))
 
 
 def _print_json() -> None:

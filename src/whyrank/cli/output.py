@@ -13,13 +13,15 @@ from whyrank.cli.endings import FINE, PARTIAL
 from whyrank.cli.messages import say, say_notes
 from whyrank.cli.progress import Work
 from whyrank.errors import BadInput, unknown
-from whyrank.types import Explanations, Ranking
+from whyrank.types import Explanation, Explanations, Ranking, Status
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 FORMATS = ("table", "json", "jsonl", "trec", "html")
 BY_SUFFIX = {".json": "json", ".html": "html", ".htm": "html", ".trec": "trec", ".run": "trec", ".txt": "table"}
+HELD: tuple[Status, ...] = ("ok", "repaired")
+"""Statuses of an order, or of a reason, that stands."""
 SHOWN = 10
 """Hits that a table shows unless the caller says otherwise."""
 PAGE_WIDTH = 100
@@ -89,13 +91,24 @@ def write(
 
 def concluded(written: Sequence[Ranking], to: Target) -> int:
     """Say where the results are and what must be known of them; the exit code."""
+    not_given = sum(_not_given(ranking) for ranking in written)
     if not to.quiet:
         if to.path is not None:
             count = f"{len(written):,} ranking{'' if len(written) == 1 else 's'}"
             say(f"wrote {to.path}: {count}, as {to.format}")
         if to.format != "table" or to.path is not None:  # a table shows them itself
             say_notes(written)
-    return FINE if all(ranking.status in ("ok", "repaired") for ranking in written) else PARTIAL
+            if not_given:
+                count = f"{not_given:,} reason{' was' if not_given == 1 else 's were'}"
+                say(f"{count} not given; the result says why")
+    return FINE if not not_given and all(ranking.status in HELD for ranking in written) else PARTIAL
+
+
+def _not_given(ranking: Ranking) -> int:
+    """How many reasons were asked for, and not given."""
+    given = ranking.explanations or Explanations()
+    reasons: list[Explanation] = [*given.direct, *given.comparisons]
+    return sum(reason.status not in HELD for reason in reasons)
 
 
 def screen() -> "Console":

@@ -8,7 +8,7 @@ from whyrank.cli.progress import Work
 from whyrank.config import AskSettings, ModelSettings
 from whyrank.errors import BadInput
 from whyrank.rankers.calibration import Calibration
-from whyrank.rankers.outcome import likely
+from whyrank.rankers.outcome import check_calibrated, likely
 from whyrank.types import Comparison, Direct, Ranking, Reranker, Scorer
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Plan(NamedTuple):
 
 
 def how_many_reasons(asked: int | None, ranker: str | None, *, has_model: bool, fits: bool) -> int:
-    """For how many hits reasons are given. Reasons that a model writes cost something: they must be asked for.
+    """For how many hits reasons are given. Of a model that ranks they must be asked for, since they cost something.
 
     Args:
         asked: what the caller asked for, None for the default.
@@ -70,9 +70,9 @@ def how_many_reasons(asked: int | None, ranker: str | None, *, has_model: bool, 
 
         check_name(ranker)
         return asked or 0
-    if has_model:
+    if has_model and ranker is None:
         return asked or 0
-    can = RANKERS[ranker or DEFAULT].explains != "none"
+    can = has_model or RANKERS[ranker or DEFAULT].explains != "none"
     if asked and not can:
         raise BadInput(f"{ranker} gives no reasons; use --ranker evidence, name a --model, or --explain 0")
     if asked is None:
@@ -94,6 +94,10 @@ def resolved(plan: Plan, work: Work) -> "tuple[Reranker, LM | None]":
 
     name = plan.ranker or (DEFAULT if plan.model is None else None)
     if name is not None and name in RANKERS and plan.model is None:
+        if plan.ask is not None:
+            from whyrank.rankers.building import refuse_without_model
+
+            refuse_without_model(name, plan.ask)
         return load_ranker(name, plan.threads, work), None
     from whyrank.rankers.building import resolve
 
@@ -114,18 +118,24 @@ def reranked(given: Sequence[Ranking], plan: Plan, work: Work) -> Iterator[Ranki
 def _reranked(
     given: Sequence[Ranking], plan: Plan, work: Work, ranker: Reranker, writer: "LM | None"
 ) -> Iterator[Ranking]:
-    from whyrank.reason.giving import with_reasons
+    from whyrank.reason.giving import with_reasons, with_reasons_many
 
     calibrated = Calibration.load(plan.calibration).of(ranker.name) if plan.calibration else ranker
+    if plan.min_probability is not None:
+        check_calibrated(calibrated)  # before anything is asked
     batches = list(_batches(given, plan.depth)) if plan.is_streamed else [list(given)]
     done = 0
     for batch in batches:
         where = f" (queries {done + 1}–{done + len(batch)} of {len(given)})" if len(given) > 1 else ""
         ranked = ranker.rerank_many(batch, depth=plan.depth, progress=work.phase(f"reranking{where}"))
+        if plan.min_probability is not None:
+            ranked = [likely(ranking, calibrated, plan.min_probability) for ranking in ranked]
         explained = work.phase(f"finding reasons{where}") if plan.explain else None
+        if writer is not None and plan.on_ranked is None:
+            yield from with_reasons_many(ranked, ranker, plan.explain, writer, explained)
+            done += len(batch)
+            continue
         for number, ranking in enumerate(ranked, 1):
-            if plan.min_probability is not None:
-                ranking = likely(ranking, calibrated, plan.min_probability)
             told = plan.on_ranked(ranking) if plan.on_ranked else None
             yield with_reasons(ranking, ranker, plan.explain, writer, told)
             if explained:

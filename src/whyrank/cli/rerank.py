@@ -48,6 +48,7 @@ ConfigOption: TypeAlias = Annotated[
     ),
 ]
 _MODELS = "Language models"
+_OF_MODELS = {"model.url": "--url", "model.max_cost": "--max-cost", "model.max_tokens": "--max-tokens"}
 ModelOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -122,6 +123,7 @@ def rerank(
     from whyrank.cli import output as results
     from whyrank.cli.progress import working
     from whyrank.cli.ranking import Plan, how_many_reasons, reranked
+    from whyrank.errors import BadInput
     from whyrank.rankers import DEFAULT
 
     flags: dict[str, Any] = {"top_k": top_k, "depth": depth, "explain": explain, "ranker": ranker, "threads": threads}
@@ -135,6 +137,9 @@ def rerank(
         fits = to.format in {"table", "html"} or (to.format != "trec" and len(given) == 1)
         asked = settings.explain if "explain" in settings.model_fields_set else None
         reasons = how_many_reasons(asked, settings.ranker, has_model=has_model, fits=fits)
+        if reasons and to.format == "trec":
+            raise BadInput("a TREC run holds no reasons; leave --explain out, or write jsonl, json or html")
+        reasons = min(reasons, settings.top_k or reasons)
         name = settings.ranker or (None if has_model else DEFAULT)
         settings = settings.model_copy(update={"explain": reasons, "ranker": name})
         plan = Plan(
@@ -173,6 +178,9 @@ def _settings(config: list[str], flags: dict[str, Any]) -> "RerankSettings":
         raise BadInput(f"--config names {len(files)} files ({', '.join(files)}); give one, and key=value for the rest")
     overrides = [item for item in config if "=" in item]
     overrides += [f"{key}={json.dumps(value)}" for key, value in flags.items() if value is not None]
+    limits = [flag for key, flag in _OF_MODELS.items() if flags.get(key) is not None]
+    if limits and not files and not any(item.startswith("model.name=") for item in overrides):
+        raise BadInput(f"{limits[0]} belongs to a language model; name one with --model")
     return load(RerankSettings, files[0] if files else None, overrides)
 
 

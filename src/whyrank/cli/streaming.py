@@ -10,9 +10,8 @@ from rich.text import Text
 from whyrank.cli import output
 from whyrank.cli.progress import Work
 from whyrank.cli.ranking import Plan, reranked
-from whyrank.report import figures
-from whyrank.report.look import MUTED, Look
-from whyrank.report.terminal import WIDEST
+from whyrank.report.look import Look
+from whyrank.report.terminal import WIDEST, reasons_footer
 from whyrank.report.terminal_reasons import comparison_block, direct_block
 from whyrank.types import Comparison, Direct, Ranking
 
@@ -75,27 +74,31 @@ class _Reasons:
         for reason in given:
             if _key(reason) not in self._there:
                 self._print(reason)
-        if reasons and (spent := figures.usage(reasons.usage)):
+        if footer := list(reasons_footer(reasons, self._look)):
             self._console.print()
-            self._console.print(self._look.text("reasons: " + " · ".join(spent), style=MUTED))
+            self._console.print(*footer, sep="\n")
 
     def _print(self, reason: Direct | Comparison) -> None:
+        """Print a reason, unsigned: a run has one writer, and what comes last names it."""
         block: RenderableType
         if isinstance(reason, Direct):
             self._console.print()
             name = reason.document_id
             self._console.print(Text.assemble((f"{self._ranks[name]}  ", "bold"), self._look.line(name, style="bold")))
-            block = direct_block(reason, self._hits[name].document, self._look)
+            block = direct_block(reason, self._hits[name].document, self._look, is_signed=False)
         else:
             upper, lower = self._hits[reason.upper_id], self._hits[reason.lower_id]
             block = comparison_block(
                 reason,
                 self._look,
+                upper_rank=self._ranks[reason.upper_id],
                 lower_rank=self._ranks[reason.lower_id],
                 lower_score=lower.score,
                 documents=(upper.document, lower.document),
+                is_signed=False,
             )
-        self._console.print(Padding(block, (0, 0, 0, 3)))
+        above = 0 if isinstance(reason, Direct) else 1
+        self._console.print(Padding(block, (above, 0, 0, 3)))
 
 
 def _key(reason: Direct | Comparison) -> tuple[str, str]:

@@ -31,6 +31,7 @@ MEANINGS = {
     "difference": "differences are those of the contributions",
     "counterfactual": "what would turn a comparison does turn it",
     "minimal": "and nothing smaller does",
+    "writer": "a written reason names who wrote it",
     "ranker": "the ranker that made it is the one at hand",
     "rescored": "scored again, the same bits",
     "terms": "taken apart again, the same contributions",
@@ -168,13 +169,18 @@ def _print(rankings: "Sequence[Ranking]", reports: "Sequence[Report]", limit: in
         console.print(Text.assemble((f"{check.name}: ", "bold red"), look.line(f"{check.subject}: {check.message}")))
     if len(failures) > limit:
         console.print(f"… and {len(failures) - limit:,} more; --limit shows them", style="bright_black")
-    uncovered = sorted({check.message for report in reports for check in report.notes})
+    uncovered = sorted({_uncovered(check) for report in reports for check in report.notes})
     for message in uncovered[:limit]:
         console.print(Text.assemble(("note: ", "yellow"), look.line(message)))
     total = sum(len(report.checks) for report in reports)
     verdict = Text(f"{len(failures):,} failed", style="bold red") if failures else Text("all hold", style="bold green")
     queries = f"{len(rankings):,} ranking{'' if len(rankings) == 1 else 's'}"
     console.print(Text.assemble(f"\n{total:,} checks of {queries}: ", verdict))
+
+
+def _uncovered(check: "Check") -> str:
+    """What a check could not cover: of which document, where it is about one quote; else once for all alike."""
+    return f"{check.subject}: {check.message}" if check.name == "quote" else check.message
 
 
 def _by_kind(reports: "Sequence[Report]") -> "dict[str, list[Check]]":

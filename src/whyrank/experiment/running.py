@@ -20,6 +20,7 @@ from whyrank.experiment.reporting import write
 from whyrank.experiment.settings import ExperimentSettings, System
 from whyrank.experiment.steps import Phase
 from whyrank.experiment.store import Store, alone
+from whyrank.rankers.building import refuse_without_model, resolve
 from whyrank.rankers.calibration import Calibration
 from whyrank.types import Progress, Qrels, Ranking, Reranker, Run, Scorer
 
@@ -53,11 +54,13 @@ def run(settings: ExperimentSettings, phase: Phase | None = None) -> Outcome:
 
 
 def _loaded(system: System, threads: int | None) -> Reranker:
-    if system.model is None and (system.ranker is None or system.ranker in rankers.RANKERS):
-        return rankers.load(system.ranker or rankers.DEFAULT, threads=threads)
-    from whyrank.rankers.building import resolve
-
-    return resolve(system.ranker, model=system.model, ask=system.ask, threads=threads).ranker
+    name = system.ranker or (rankers.DEFAULT if system.model is None else None)
+    if name is not None and name in rankers.RANKERS:
+        if system.model is not None:
+            raise BadInput(f"{name} asks no language model; leave the model of {system.label} out, or let it rank")
+        refuse_without_model(name, system.ask)
+        return rankers.load(name, threads=threads)
+    return resolve(name, model=system.model, ask=system.ask, threads=threads).ranker
 
 
 def _run(

@@ -127,8 +127,10 @@ OnReply: TypeAlias = Callable[[int, Reply | ModelError], None]
 class Tokens(Protocol):
     """Counts and cuts in tokens of a model."""
 
-    is_exact: bool
-    """False for an estimate, which errs towards more tokens."""
+    @property
+    def is_exact(self) -> bool:
+        """False for an estimate, which errs towards more tokens."""
+        ...
 
     def count(self, text: str) -> int:
         """Number of tokens."""
@@ -141,21 +143,32 @@ class Tokens(Protocol):
 
 @runtime_checkable
 class LM(Protocol):
-    """A language model that can be asked.
+    """A language model that can be asked."""
 
-    Attributes:
-        name: backend and model, such as "openai:gpt-4.1-mini": what results are signed with.
-        capabilities: what it can do; checked when a ranker is built, not when it runs.
-        context: most tokens of prompt and answer together; None where nobody knows.
-        tokens: counts and cuts as the model does, or estimates.
-        controls: texts that the model's tokenizer reads as control tokens; they never come from a document.
-    """
+    @property
+    def name(self) -> str:
+        """Backend and model, such as "openai:gpt-4.1-mini": what results are signed with."""
+        ...
 
-    name: str
-    capabilities: frozenset[Capability]
-    context: int | None
-    tokens: Tokens
-    controls: tuple[str, ...]
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What it can do; checked when a ranker is built, not when it runs."""
+        ...
+
+    @property
+    def context(self) -> int | None:
+        """Most tokens of prompt and answer together; None where nobody knows."""
+        ...
+
+    @property
+    def tokens(self) -> Tokens:
+        """Counts and cuts as the model does, or estimates."""
+        ...
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """Texts that the model's tokenizer reads as control tokens; they never come from a document."""
+        ...
 
     def ask(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply | ModelError]:
         """One reply or error for each request, in order; returns when all are there.

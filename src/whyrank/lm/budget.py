@@ -116,4 +116,4 @@ class Budget:
         if self.max_cost is not None:
             left = f"${max(cost, 0):.4f} of ${self.max_cost:.4f}"
             parts.append(f"{left} is left, and this call may cost ${wanted.cost:.4f}")
-        return f"the budget is spent: {'; '.join(parts)}; raise the limit, or ask for fewer tokens"
+        return f"the budget has no room: {'; '.join(parts)}; raise the limit, or ask for fewer tokens"

@@ -45,10 +45,8 @@ class Cached:
     def __init__(self, lm: LM, path: str | Path | None = None, *, read: bool = True) -> None:
         self.name = lm.name
         self.capabilities = lm.capabilities
-        self.context = lm.context
         self.tokens = lm.tokens
         self.controls = lm.controls
-        self.cache_identity: str = getattr(lm, "cache_identity", lm.name)
         self.read = read
         self.notes: list[str] = []
         self._lm = lm
@@ -58,6 +56,16 @@ class Cached:
             self._answers = Answers(default_path() if path is None else Path(path))
         except Unwritable as error:
             self._note(error)
+
+    @property
+    def context(self) -> int | None:
+        """That of the model, read when it is first needed: a backend may have to ask its server."""
+        return self._lm.context
+
+    @property
+    def cache_identity(self) -> str:
+        """What answers are filed under, read when it is first needed: a backend may have to ask its server."""
+        return str(getattr(self._lm, "cache_identity", self.name))
 
     def ask(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply | ModelError]:
         """What is stored, and for the rest what the model answers.

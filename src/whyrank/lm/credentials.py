@@ -37,7 +37,10 @@ class Key:
         """
         key = self._read()
         if not key:
-            raise CallFailed(AccessDenied(f"no key: set {self._variable}, or give key=…"), is_for_all=True)
+            raise CallFailed(
+                AccessDenied(f"set {self._variable}, or name another variable with --config model.key=env:NAME"),
+                is_for_all=True,
+            )
         return key
 
     def redact(self, text: str) -> str:

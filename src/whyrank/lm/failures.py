@@ -16,11 +16,17 @@ from typing import Any
 from whyrank.errors import AccessDenied, ModelError, ModelRejected, ModelUnavailable, UnusableReply
 
 RETRIED = frozenset({408, 409, 429})
-DENIED = frozenset({401, 403, 404})
+DENIED = frozenset({401, 403})
+NOT_FOUND = 404
 NO_QUOTA = "insufficient_quota"
 """OpenAI's code for an account without money: a 429 that no waiting helps."""
 LONGEST_MESSAGE = 300
 LONGEST_RETRY_AFTER_S = 60.0
+TELL_CONTEXT = "; tell the context: --config model.context=N"
+_OF_CONTEXT = re.compile(
+    r"context.?(length|size|window)|maximum context|too many (input |prompt )?tokens|prompt is too long", re.IGNORECASE
+)
+_VERSION = re.compile(r"/v\d")
 _TAG = re.compile(r"<[^<>]{0,200}>")
 _UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
@@ -74,7 +80,7 @@ def unusable(what: str) -> CallFailed:
     return CallFailed(UnusableReply(plain(what)), is_retried=True, may_have_cost=True)
 
 
-def bad_status(status: int, body: str, headers: Mapping[str, str], wall_s: float) -> CallFailed:
+def bad_status(status: int, body: str, headers: Mapping[str, str], wall_s: float, url: str = "") -> CallFailed:
     """The server answered with an error.
 
     Args:
@@ -82,9 +88,13 @@ def bad_status(status: int, body: str, headers: Mapping[str, str], wall_s: float
         body: of the HTTP response.
         headers: of the HTTP response, in lower case.
         wall_s: seconds since 1970, against which a date in Retry-After is read.
+        url: that was asked, where known; it is looked at, and not repeated.
     """
     said = server_message(body)
     words = f"{status}: {said}" if said else f"{status}"
+    if status == NOT_FOUND:
+        advice = "" if not url or _VERSION.search(url) else "; the address of a server usually ends in /v1"
+        return CallFailed(AccessDenied(f"no such address or model ({words}){advice}"), is_for_all=True)
     if status in DENIED or (status == 429 and NO_QUOTA in body):
         return CallFailed(AccessDenied(f"the server denies access, {words}"), is_for_all=status != 403)
     if status in RETRIED or status >= 500:
@@ -94,7 +104,8 @@ def bad_status(status: int, body: str, headers: Mapping[str, str], wall_s: float
             is_down=status >= 500 or status == 408,
             retry_after_s=retry_after(headers.get("retry-after", ""), wall_s),
         )
-    return CallFailed(ModelRejected(f"the server does not take this request, {words}"))
+    advice = TELL_CONTEXT if _OF_CONTEXT.search(said) else ""
+    return CallFailed(ModelRejected(f"the server does not take this request, {words}{advice}"))
 
 
 def server_message(body: str) -> str:

@@ -5,6 +5,8 @@ documented wire formats.
 """
 
 import re
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any, Literal
@@ -14,14 +16,17 @@ from whyrank.lm.adapting import Adapting, Body, Change, without
 from whyrank.lm.base import Capability, Prompt, Reply, Request, Tokens
 from whyrank.lm.budget import Budget
 from whyrank.lm.credentials import Key, addresses, signed
+from whyrank.lm.failures import CallFailed
 from whyrank.lm.limits import Limits, Timing
-from whyrank.lm.openai_format import body_of, prefilled, reply_of
+from whyrank.lm.openai_format import Served, body_of, prefilled, reply_of, served_of
 from whyrank.lm.prices import Price, price_of
 from whyrank.lm.remote import Remote
 from whyrank.lm.stainless import Clients, Streamed, call
 
 SERVICE = "https://api.openai.com/v1"
 FEW_TOP_LOGPROBS = 5
+LONGEST_LOOK_S = 2.0
+"""For asking what a server serves, all replicas together: a server that is down costs this once."""
 CONTINUED = {"add_generation_prompt": False, "continue_final_message": True}
 """What vLLM and SGLang must be told to continue the assistant's turn."""
 COMMON_CONTROLS = tuple(
@@ -71,7 +76,7 @@ class OpenAI(Remote):
         retries: further tries of a call that failed in a way that may pass.
         deadline_s: of a whole `ask`.
         budget: of tokens and money.
-        context: most tokens of prompt and answer together.
+        context: most tokens of prompt and answer together; None takes what the server says of its model.
         tokens: counts as the model does; None estimates.
         prices: of its tokens; None looks them up (extra ``prices``). A server on this machine costs nothing only if
             `Price(0, 0)` says so.
@@ -113,6 +118,7 @@ class OpenAI(Remote):
     ) -> None:
         sdk = require("openai", extra="openai", purpose="the OpenAI backend")
         urls = addresses(url, SERVICE)
+        self._others = tuple(each for each in urls if each != SERVICE)
         optional = {
             Capability.LOGPROBS: logprobs,
             Capability.LIKELIHOOD: echo,
@@ -131,6 +137,29 @@ class OpenAI(Remote):
             controls=COMMON_CONTROLS if controls is None else controls,
             timing=timing,
         )
+
+    @property
+    def context(self) -> int | None:
+        """As it was given; else as the server says, which is asked once, when this is first needed."""
+        return self._context if self._context is not None else self._served().context
+
+    @context.setter
+    def context(self, context: int | None) -> None:
+        self._context = context
+
+    @property
+    def cache_identity(self) -> str:
+        """The name, and a fingerprint of what the server says of its model; the name alone if it says nothing.
+
+        It tells models apart by what servers show: the name, path or size of the weights (llama.cpp, vLLM, SGLang).
+        It cannot tell two files of one architecture that were served from the same path, nor what Ollama pulled anew
+        under an old name: then leave the cache out, or empty it.
+        """
+        fingerprint = self._served().fingerprint
+        return f"{self.name}#{fingerprint}" if fingerprint else self.name
+
+    def _served(self) -> Served:
+        return self._wire.served(self._others)
 
     @property
     def adapted(self) -> frozenset[str]:
@@ -155,6 +184,8 @@ class _Wire:
         self._has_schema = schema_mode != "none"
         self._extra_body = extra_body
         self._clients = Clients(sdk, sdk.OpenAI, key)
+        self._served: Served | None = None
+        self._looking = threading.Lock()
         self.adapting = Adapting(CHANGES, frozenset({"response_format"} if schema_mode == "json_schema" else ()))
 
     def send(self, request: Request, url: str, timeout_s: float) -> Reply:
@@ -168,9 +199,35 @@ class _Wire:
 
         return self.adapting.ask(body | self._extra(request.prompt), once)
 
+    def served(self, urls: Sequence[str]) -> Served:
+        """What the first of these servers that answers says of the model. They are asked once, whatever comes."""
+        with self._looking:
+            if self._served is None:
+                self._served = self._look(urls)
+            return self._served
+
     def close(self) -> None:
         """End its connections."""
         self._clients.close()
+
+    def _look(self, urls: Sequence[str]) -> Served:
+        ends = time.monotonic() + LONGEST_LOOK_S
+        for place, url in enumerate(urls):
+            share_s = (ends - time.monotonic()) / (len(urls) - place)
+            timeout_s = max(share_s, LONGEST_LOOK_S / len(urls))  # what making a client took is nobody's fault
+            try:
+                return served_of(self._models(url, timeout_s), self._model)
+            except CallFailed:
+                continue
+        return Served()
+
+    def _models(self, url: str, timeout_s: float) -> dict[str, Any]:
+        models = self._clients.of(url).models.with_streaming_response
+
+        def listed(*, timeout: float, **_body: object) -> Any:
+            return models.list(timeout=timeout)
+
+        return call(self._sdk, listed, {}, timeout_s, self._key)
 
     def _create(self, request: Request, url: str) -> Streamed:
         client = self._clients.of(url)

@@ -3,7 +3,8 @@
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from hashlib import sha256
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -14,6 +15,12 @@ from whyrank.types import Usage
 
 MOST_TOP_LOGPROBS = 20
 LISTED = 8
+NO_LOGPROBS = "none, so it may not give logprobs; ask it to write instead: --config ask.scoring=generation"
+TELLS_WEIGHTS = ("id", "root", "parent", "owned_by", "digest", "meta")
+"""What a server says of a model that stays while its weights do. `created` is none of it: vLLM, SGLang and llama.cpp
+put the time of the request there, and vLLM a number of its own into every `permission`."""
+TELLS_SETTINGS = frozenset({"n_ctx"})
+"""Of llama.cpp's `meta`: how the server is run, whatever the weights."""
 FINISHES: Mapping[str | None, Literal["stop", "length", "refused"]] = {
     "length": "length",
     "content_filter": "refused",
@@ -121,6 +128,33 @@ class Body(BaseModel):
     usage: Counts | None = None
 
 
+class Served(NamedTuple):
+    """What a server says of a model.
+
+    Attributes:
+        context: most tokens of prompt and answer together; None where it does not say.
+        fingerprint: of what tells one set of weights from another; "" where it says nothing.
+    """
+
+    context: int | None = None
+    fingerprint: str = ""
+
+
+def served_of(body: Mapping[str, Any], model: str) -> Served:
+    """Read the list of models that a server gives.
+
+    A model is found by its name, one of its aliases, or the name that Ollama makes of it; where a server has only
+    one, by whatever name, it is that (llama.cpp does not look at the name).
+    """
+    data = body.get("data")
+    cards = [card for card in data if isinstance(card, dict)] if isinstance(data, list) else []
+    names = (model, f"{model}:latest")
+    found = [card for card in cards if any(each in names for each in (card.get("id"), *_aliases(card)))] or cards
+    if len(found) != 1:
+        return Served()
+    return Served(_context(found[0]), _fingerprint(found[0]))
+
+
 def body_of(request: Request, model: str) -> dict[str, Any]:
     """What to send: a conversation goes to chat/completions, a text to completions."""
     body: dict[str, Any] = {"model": model, **_prompt(request.prompt)}
@@ -184,7 +218,7 @@ def choice_logprobs(table: Mapping[str, float], choices: Sequence[str]) -> tuple
     found = [table.get(choice, bare.get(choice.strip())) for choice in choices]
     if all(value is None for value in found):
         likeliest = sorted(table, key=lambda token: -table[token])[:LISTED]
-        listed = ", ".join(map(repr, likeliest)) or "none, so it may not give logprobs"
+        listed = ", ".join(map(repr, likeliest)) or NO_LOGPROBS
         wanted = ", ".join(map(repr, choices[:LISTED]))
         raise CallFailed(
             UnusableReply(f"none of the choices ({wanted}) is among the tokens that the server reports: {listed}")
@@ -201,6 +235,30 @@ def split_reasoning(text: str) -> tuple[str, str]:
     if is_closed:
         return before.strip(), after.lstrip()
     return (before.strip(), "") if is_opened else ("", text)
+
+
+def _aliases(card: Mapping[str, Any]) -> list[Any]:
+    aliases = card.get("aliases")
+    return aliases if isinstance(aliases, list) else []
+
+
+def _meta(card: Mapping[str, Any]) -> dict[str, Any]:
+    meta = card.get("meta")
+    return meta if isinstance(meta, dict) else {}
+
+
+def _context(card: Mapping[str, Any]) -> int | None:
+    """As vLLM and SGLang say it, llama.cpp (of one slot), gateways; else what llama.cpp's model was trained with."""
+    meta = _meta(card)
+    told = (card.get("max_model_len"), meta.get("n_ctx"), card.get("context_length"), meta.get("n_ctx_train"))
+    return next((each for each in told if type(each) is int and each > 0), None)
+
+
+def _fingerprint(card: Mapping[str, Any]) -> str:
+    told = {field: card[field] for field in TELLS_WEIGHTS if card.get(field)}
+    if "meta" in told:
+        told["meta"] = {field: value for field, value in _meta(card).items() if field not in TELLS_SETTINGS}
+    return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _prompt(prompt: Prompt) -> dict[str, Any]:

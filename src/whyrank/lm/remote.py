@@ -114,8 +114,9 @@ class Remote:
     ) -> None:
         if limits.budget is not None and limits.budget.max_cost is not None and price is None:
             raise BadInput(
-                f"the budget limits money, and the price of {name} is unknown: "
-                "give the price (prices=Price(…, …)), or limit tokens in its place (--max-tokens)"
+                f"the budget limits money, and the price of {name} is unknown: give its price in dollars for a million "
+                "tokens of prompts and answers, --config 'model.price=[0.4, 1.6]' (in Python: price=(0.4, 1.6)), "
+                "or limit tokens (--max-tokens)"
             )
         self.name = name
         self.capabilities = capabilities

@@ -84,7 +84,8 @@ def call(sdk: Any, streamed: Streamed, body: Mapping[str, Any], timeout_s: float
         raise no_connection(key.redact(str(cause)), was_sent=type(cause).__name__ != "ConnectError") from None
     except sdk.APIStatusError as error:
         said = key.redact(error.response.text)
-        raise bad_status(error.status_code, said, error.response.headers, time.time()) from None
+        asked = str(error.request.url)
+        raise bad_status(error.status_code, said, error.response.headers, time.time(), asked) from None
     return json_object(text, key)
 
 

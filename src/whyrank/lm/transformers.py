@@ -95,6 +95,7 @@ class Transformers:
         self.mode = mode
         self._is_seq2seq = loaded.is_seq2seq
         self._batch_tokens = batch_tokens
+        self.weights = f"{loaded.weights}/{dtype}/{mode}"
         self._prompts = Prompts(loaded.tokenizer, self.name, continues=not loaded.is_seq2seq)
         self.controls = self._prompts.controls
         self._shares = mode == "fast" and not loaded.is_seq2seq and can_share(loaded.model)

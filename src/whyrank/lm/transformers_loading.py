@@ -1,5 +1,6 @@
 """Loading a model and its tokenizer from a folder or by its id, or saying why it cannot be done."""
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +22,11 @@ class Loaded(NamedTuple):
     tokenizer: Any
     is_seq2seq: bool
     context: int | None
+    weights: str
+
+
+HEAD_BYTES = 1 << 16
+"""Bytes at the beginning of a file of weights that tell it from others: names, shapes and the first values."""
 
 
 def load(model: str, *, device: str | None, dtype: str) -> Loaded:
@@ -49,7 +55,18 @@ def load(model: str, *, device: str | None, dtype: str) -> Loaded:
     network.to(device or _best_device())
     network.eval()
     network.generation_config = _plain_generation(network.generation_config, tokenizer)
-    return Loaded(network, tokenizer, bool(config.is_encoder_decoder), _context(config, tokenizer))
+    weights = _fingerprint(path) if path.is_dir() else str(getattr(config, "_commit_hash", None) or model)
+    return Loaded(network, tokenizer, bool(config.is_encoder_decoder), _context(config, tokenizer), weights)
+
+
+def _fingerprint(folder: Path) -> str:
+    """Tells the weights of a folder from those of another of the same name."""
+    digest = sha256()
+    for file in sorted([folder / "config.json", *folder.glob("*.safetensors")]):
+        digest.update(f"{file.name} {file.stat().st_size}".encode())
+        with file.open("rb") as stream:
+            digest.update(stream.read(HEAD_BYTES))
+    return digest.hexdigest()[:16]
 
 
 def _read(model: str, read: Any) -> Any:
@@ -81,12 +98,17 @@ def _kind(model: str, config: Any) -> Any:
 def _network(model: str, source: str, kind: Any, dtype: str) -> Any:
     if dtype != "auto" and not isinstance(getattr(torch, dtype, None), torch.dtype):
         raise BadInput(f"no dtype {dtype!r}; give auto, float32, bfloat16 or float16")
+    shows_progress = transformers.utils.logging.is_progress_bar_enabled()
+    transformers.utils.logging.disable_progress_bar()  # standard error is ours
     try:
         network, report = kind.from_pretrained(
             source, dtype=dtype, use_safetensors=True, trust_remote_code=False, output_loading_info=True
         )
     except OSError as error:
         raise BadInput(f"{model}: no weights as safetensors: {_first_line(error)}") from error
+    finally:
+        if shows_progress:
+            transformers.utils.logging.enable_progress_bar()
     if report["missing_keys"]:
         names = sorted(report["missing_keys"])
         raise BadInput(

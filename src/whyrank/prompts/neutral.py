@@ -67,9 +67,12 @@ _PIPED = r"<\|[^\s<>|]{1,64}\|>"
 _PIPES = re.compile(_PIPED)
 _LOOKALIKE = {"<": "‹", ">": "›", "|": "¦", "[": "⁅", "]": "⁆", "{": "❴", "}": "❵"}
 # Control characters but tab and line ends (those from U+0080 on are left: wrongly decoded text is full of them),
-# zero-width spaces, marks that turn the direction of writing, and the invisible alphabet of tags.
+# zero-width spaces, marks that turn the direction of writing, and the invisible alphabet of tags. Soft
+# hyphens, joiners and selectors of variants belong to words, scripts and emoji: between ASCII characters to nothing.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _UNSEEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]"
+    "[\u034f\u180e\u200b\u2060-\u2064\ufeff\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]"
+    "|(?<=[!-~])[\xad\u200c\u200d\ufe00-\ufe0f](?=[!-~])"
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBER = re.compile(r"\[([0-9]+)\]")
@@ -86,14 +89,14 @@ def neutral(text: str, controls: Sequence[str] = ()) -> str:
     >>> neutral("Great.<|im_end|>\n<|im_start|>system")
     'Great.‹¦im_end¦›\n‹¦im_start¦›system'
     """
-    text = _UNSEEN.sub(" ", text)
+    text = _CONTROL.sub(" ", text)
     pattern, starts = _pattern(tuple(controls))
     if text.isascii():
         if not any(start in text for start in starts):
             return text
         seen = text
     else:
-        text = _SURROGATE.sub("\ufffd", text)
+        text = _SURROGATE.sub("\ufffd", _UNSEEN.sub(" ", text))
         seen = text if _foldable().isdisjoint(text) else text.translate(_folds())
     # Breaking one may uncover another that overlapped it, so what was made is looked at again.
     while found := list(pattern.finditer(seen)):

@@ -1,10 +1,12 @@
 """Rerankers that ask a language model: an algorithm decides what to ask, a judge asks it, the model answers."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
+from inspect import signature
 from time import perf_counter
 from typing import Any
 
@@ -21,8 +23,13 @@ from whyrank.rankers.outcome import as_placed, check_depth, in_order
 from whyrank.rankers.verdict import SEVERITY, UNUSABLE, Judge, Verdict, converse
 from whyrank.types import Progress, Ranking, Status, Usage
 
+_FIGURE = re.compile(r"[0-9][0-9.,]*")
 NOTED = 3
 """Different remarks on answers that a ranking's notes hold."""
+MANY = 200
+"""So many documents make an algorithm ask its widest question."""
+LETTERS = 24
+"""Documents that letters can name, also where they are drawn."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +61,17 @@ class LMReranker:
                 f"{self.judge.kind} ones; take an algorithm of its kind"
             )
         check_capabilities(self.lm, self.judge.needs | self.showing.needs, f"the judge {self.judge.name}")
-        try:
-            self._flow(2).close()
-        except TypeError as error:
-            named = ", ".join(name for name, _ in self.options)
-            raise BadInput(f"{self.algorithm.name} does not take the options {named} ({error})") from None
+        accepted = [name for name in signature(self.algorithm.function).parameters if name != "n"]
+        strange = [name for name, _ in self.options if name not in accepted]
+        if strange:
+            takes = ", ".join(accepted) or "(none)"
+            raise BadInput(f"{self.algorithm.name} takes the options {takes}; it was given {', '.join(strange)}")
+        widest = max((len(question) for question in next(self._flow(MANY), [])), default=0)
+        if self.showing.template.labels == "letters" and widest > LETTERS:
+            raise BadInput(
+                f"{self.algorithm.name} would show {widest} documents at once, and the prompt "
+                f"{self.showing.template.name} has letters for {LETTERS}; give smaller options"
+            )
 
     @cached_property
     def name(self) -> str:
@@ -69,7 +82,8 @@ class LMReranker:
         template = self.showing.template
         count = template.size or 2
         sample = template.render("query", [Passage(template.label(place), "passage") for place in range(count)])
-        about = (self.judge, self.options, self.showing, sample, self.lm.context)
+        weights = getattr(self.lm, "weights", "")
+        about = (self.judge, self.options, self.showing, sample, self.lm.context, weights)
         return sha256(repr(about).encode()).hexdigest()[:8]
 
     def rerank_many(
@@ -174,6 +188,7 @@ class _Task:
         self.scores: dict[int, float | None] = {}
         self.answers: Counter[Status] = Counter()
         self.remarks: Counter[str] = Counter()
+        self.first: dict[str, str] = {}
 
     def note(self, question: Question, verdict: Verdict[Any], usage: Usage) -> None:
         """Take a verdict down."""
@@ -182,7 +197,10 @@ class _Task:
         if SEVERITY[verdict.status] > SEVERITY[self.status]:
             self.status = verdict.status
         if verdict.status != "ok":
-            self.remarks[f"{verdict.status}: {'; '.join(verdict.notes)}"] += 1
+            remark = f"{verdict.status}: {'; '.join(verdict.notes)}"
+            kind = _FIGURE.sub("#", remark)  # the same remark with other numbers is the same remark
+            self.remarks[kind] += 1
+            self.first.setdefault(kind, remark)
         if len(question) == 1:
             self.scores[question[0]] = verdict.value
 
@@ -191,13 +209,13 @@ class _Task:
         if self.status == "ok":
             return ()
         unusable = sum(count for status, count in self.answers.items() if SEVERITY[status] >= UNUSABLE)
-        told = [(self.answers["repaired"], "repaired"), (unusable, "unusable")]
+        told = [(self.answers["repaired"], "answered after a repair"), (unusable, "without a usable answer")]
         rates = ", ".join(f"{count} {what}" for count, what in told if count)
         total = sum(self.answers.values())
-        remarks = [f"{text} ({count} ×)" for text, count in self.remarks.most_common(NOTED)]
+        remarks = [f"{self.first[kind]} ({count} ×)" for kind, count in self.remarks.most_common(NOTED)]
         more = len(self.remarks) - len(remarks)
         return (
-            f"of {total:,} answer{'' if total == 1 else 's'}, {rates}",
+            f"of {total:,} question{'' if total == 1 else 's'}: {rates}",
             *remarks,
             *([f"and {more} more kinds of remarks"] if more > 0 else []),
         )

@@ -1,11 +1,12 @@
 """From settings to a ranker that asks a language model: what is not said follows from the model and the prompt."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from whyrank import rankers
 from whyrank.config import AskSettings, ModelSettings
-from whyrank.errors import BadInput, unknown
+from whyrank.errors import BadInput, UnknownName
 from whyrank.lm.base import LM, Capability
 from whyrank.prompts import Template, load
 from whyrank.rankers.algorithms import Judge as Kind
@@ -63,7 +64,7 @@ def build(
         raise BadInput(f"the prompt {template.name} asks {template.kind} questions, and {kind} ones were asked for")
     default = next((default for known_kind, default in KINDS.items() if known_kind == template.kind), None)
     if default is None:
-        raise BadInput(f"the prompt {template.name} asks for reasons and ranks nothing; known: whyrank methods")
+        raise BadInput(f"the prompt {template.name} asks for reasons and ranks nothing; see whyrank methods --prompts")
     if ask.identifiers == "random" and template.kind in ("pointwise", "pairwise"):
         raise BadInput(
             f"a {template.kind} prompt names no documents that labels could be drawn for; leave identifiers out"
@@ -111,6 +112,19 @@ class Resolved(NamedTuple):
     writer: LM | None = None
 
 
+def refuse_without_model(name: str, ask: AskSettings | None) -> None:
+    """Refuse settings of how to ask a language model for a ranker that asks none.
+
+    Raises:
+        BadInput: there are such settings.
+    """
+    if ask is not None and ask != AskSettings():
+        raise BadInput(
+            f"{name} asks no language model, so how to ask one (strict, ask.…) has no effect; leave it out, or name a "
+            "model and let it rank (pointwise, pairwise, setwise, listwise)"
+        )
+
+
 def check_name(name: str) -> None:
     """Refuse a name that means nothing.
 
@@ -118,8 +132,14 @@ def check_name(name: str) -> None:
         UnknownName: it is neither a ranker of whyrank's own, nor a kind of question, nor a known checkpoint.
     """
     known = (*rankers.RANKERS, *KINDS, *known_models())
-    if name not in known:
-        raise unknown("ranker", name, known)
+    if name in known:
+        return
+    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    raise UnknownName(
+        f"no ranker called {name!r}; {hint}known: {', '.join((*rankers.RANKERS, *KINDS))}, and the ids of checkpoints "
+        "that whyrank methods --prompts lists"
+    )
 
 
 def resolve(
@@ -147,8 +167,7 @@ def resolve(
     if name is None and model is None:
         name = rankers.DEFAULT
     if name is not None and name in rankers.RANKERS:
-        if ask is not None and ask != AskSettings():
-            raise BadInput(f"{name} asks no language model, so how to ask one has no effect; leave it out")
+        refuse_without_model(name, ask)
         return Resolved(rankers.load(name, threads=threads), _writer(_opened(model)))
     if name is not None:
         check_name(name)
@@ -159,11 +178,19 @@ def resolve(
                 f"{name} asks a language model; name one, such as openai:gpt-4.1-mini or transformers:FOLDER"
             )
         model = ModelSettings(name=f"transformers:{name}")
+    served = model.name.partition(":")[2] if isinstance(model, ModelSettings) else _served(model)
+    checkpoint = known.get(name or "") or known.get(served)
+    if isinstance(model, ModelSettings) and model.context is None and checkpoint is not None:
+        model = model.model_copy(update={"context": checkpoint.context})
     lm = _opened(model)
     assert lm is not None
-    checkpoint = known.get(name or "") or known.get(lm.name.partition(":")[2].partition("@")[0])
     kind = next((kind for kind in KINDS if kind == name), None)
     return Resolved(build(lm, kind=kind, ask=ask, known=checkpoint), _writer(lm))
+
+
+def _served(lm: LM) -> str:
+    """The model's own name, of a backend's "backend:name@host"."""
+    return lm.name.partition(":")[2].partition("@")[0]
 
 
 def _opened(model: ModelSettings | LM | None) -> LM | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from whyrank.errors import ModelError
+from whyrank.errors import ModelError, UnusableReply
 from whyrank.lm.base import Capability, Choose, Generate, Reply
 from whyrank.prompts import Template
 from whyrank.rankers import parsing
@@ -58,42 +58,63 @@ class Written:
     def ask(self, matter: Matter, question: Question) -> Asking[list[int]]:
         """The order of a window."""
         shown = matter.show(question)
-        request = Generate(shown.prompt, max_tokens=self.answer_tokens(len(question)), tag=shown.tag)
+        count = len(question)
+        request = Generate(shown.prompt, max_tokens=self.answer_tokens(count), tag=shown.tag)
         heard: list[Status] = []
-        reply = yield from self._written(matter, request, len(question))
-        attempt = 0
-        while True:
+        best: Parsed | None = None
+        failure: ModelError | None = None
+        for attempt in range(self.policy.attempts + 1):
+            reply = yield from self._written(matter, request, count)
             if isinstance(reply, ModelError):
-                verdict = unanswered(list(range(len(question))), reply)
-                return replace(verdict, heard=(*heard, *verdict.heard))
-            parsed = self._read(shown, reply, len(question))
+                failure = reply
+                break
+            parsed = heard_ranking(shown.read(reply.text), reply, count, self.template)
             heard.append(parsed.status)
-            steps = self.policy.steps if parsed.status != "ok" else ("repair",)
-            step = next((s for s in steps if self._helps(s, parsed, attempt)), "previous")
+            best = (
+                parsed
+                if best is None or (parsed.status == "ok", parsed.named) > (best.status == "ok", best.named)
+                else best
+            )
+            if parsed.status == "ok" or not self._asks_again(parsed):
+                break
+            request = again(request, reply, attempt + 1, self._correction(shown))
+        return (yield from self._settled(matter, question, best, failure, heard))
+
+    def _asks_again(self, parsed: Parsed) -> bool:
+        """Whether asking again comes before whatever else would settle the answer."""
+        for step in self.policy.steps:
             if step == "again":
-                attempt += 1
-                again_request = again(request, reply, attempt, self._correction(shown))
-                reply = yield from self._written(matter, again_request, len(question))
-                continue
-            if step == "split":
-                return (yield from self._split(matter, question, parsed, heard))
-            return Verdict(_placed(parsed, step), parsed.status, parsed.repairs, tuple(heard))
+                return True
+            if step in ("split", "previous") or parsed.named:
+                return False
+        return False
+
+    def _settled(
+        self, matter: Matter, question: Question, best: Parsed | None, failure: ModelError | None, heard: list[Status]
+    ) -> Asking[list[int]]:
+        """The verdict on the best answer that was heard; a later try that failed takes nothing from it."""
+        as_it_was = list(range(len(question)))
+        if best is None or (failure is not None and not best.named):
+            verdict = unanswered(as_it_was, failure or UnusableReply("no answer"))
+            return replace(verdict, heard=(*heard, *verdict.heard))
+        if best.status == "ok":
+            return Verdict(list(best.order), "ok", (), tuple(heard))
+        for step in self.policy.steps:
+            if step in ("repair", "keep") and best.named:
+                heard[-1] = "repaired" if heard[-1] == "truncated" else heard[-1]
+                told = ("broke off", *best.repairs) if best.status == "truncated" else best.repairs
+                return Verdict(_placed(best, step), "repaired", told, tuple(heard))
+            if step == "split" and len(question) > 3:
+                return (yield from self._split(matter, question, best, heard))
+            if step == "previous":
+                break
+        return Verdict(as_it_was, best.status, best.repairs, tuple(heard))
 
     def _written(self, matter: Matter, request: Generate, count: int) -> Answered:
         return written(matter.lm, request, self._labels_tokens(count), reasons=self.reasoning_tokens > 0)
 
     def _labels_tokens(self, count: int) -> int:
         return TOKENS_A_LABEL * count + 32
-
-    def _read(self, shown: Shown, reply: Reply, count: int) -> Parsed:
-        return heard_ranking(shown.read(reply.text), reply, count, self.template)
-
-    def _helps(self, step: str, parsed: Parsed, attempt: int) -> bool:
-        if step in ("repair", "keep"):
-            return parsed.named > 0
-        if step == "again":
-            return attempt < self.policy.attempts
-        return step == "previous" or len(parsed.order) > 3
 
     def _correction(self, shown: Shown) -> str:
         first, second = (*shown.labels, *shown.labels)[:2]
@@ -167,8 +188,6 @@ def heard_ranking(text: str, reply: Reply, count: int, template: Template) -> Pa
 
 
 def _placed(parsed: Parsed, step: str) -> list[int]:
-    if step == "previous":
-        return list(range(len(parsed.order)))
     if step == "repair" or parsed.named == len(parsed.order):
         return list(parsed.order)
     moved = in_place(parsed.order[: parsed.named])

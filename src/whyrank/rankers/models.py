@@ -45,6 +45,14 @@ BACKENDS: Mapping[str, Backend] = {
     ),
     "vllm": Backend("whyrank.lm.vllm:VLLM", "weights in this process through vLLM", "vllm", False),
 }
+SERVERS: Mapping[str, str] = {
+    "llamacpp": "http://localhost:8080/v1",
+    "lmstudio": "http://localhost:1234/v1",
+    "ollama": "http://localhost:11434/v1",
+    "sglang": "http://localhost:30000/v1",
+    "tgi": "http://localhost:8080/v1",
+}
+"""Servers that people name as if they were backends, and where they listen unless told otherwise."""
 
 
 def open_model(settings: ModelSettings) -> LM:
@@ -55,7 +63,17 @@ def open_model(settings: ModelSettings) -> LM:
         BadInput: a setting that the backend has no use for, or a budget of money without a price.
         MissingExtra: what the backend needs is not installed.
     """
-    scheme, _, model = settings.name.partition(":")
+    scheme, colon, model = settings.name.partition(":")
+    if not colon or not model:
+        raise BadInput(
+            f"{settings.name!r} names no backend; give BACKEND:NAME, such as openai:{settings.name.strip(':')} or "
+            "transformers:FOLDER; backends: " + ", ".join(BACKENDS)
+        )
+    if scheme in SERVERS:
+        raise BadInput(
+            f"a model behind {scheme} is reached through the interface of OpenAI: openai:{model}, with its address as "
+            f"url ({SERVERS[scheme]})"
+        )
     if scheme not in BACKENDS:
         raise unknown("backend of language models", scheme, BACKENDS)
     backend = BACKENDS[scheme]

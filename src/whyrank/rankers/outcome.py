@@ -18,6 +18,20 @@ def check_depth(depth: int | None) -> None:
         raise BadInput(f"depth is {depth}; accepted: 1 or more, or None for all")
 
 
+def check_calibrated(calibrated: object) -> Calibrated:
+    """What turns scores into probabilities.
+
+    Raises:
+        BadInput: it does not.
+    """
+    if isinstance(calibrated, Calibrated):
+        return calibrated
+    name = getattr(calibrated, "name", type(calibrated).__name__)
+    raise BadInput(
+        f"the scores of {name} are not calibrated, so they have no probability; use evidence, or fit a calibration"
+    )
+
+
 def likely(ranking: Ranking, calibrated: object, minimum: float) -> Ranking:
     """The ranking down to the first hit whose probability of being relevant is below `minimum`, or that was not read.
 
@@ -31,13 +45,9 @@ def likely(ranking: Ranking, calibrated: object, minimum: float) -> Ranking:
     """
     if not 0 <= minimum <= 1:
         raise BadInput(f"the least probability is {minimum}; accepted: 0 to 1")
-    if not isinstance(calibrated, Calibrated):
-        name = getattr(calibrated, "name", type(calibrated).__name__)
-        raise BadInput(
-            f"the scores of {name} are not calibrated, so they have no probability; use evidence, or fit a calibration"
-        )
+    known = check_calibrated(calibrated)
     for place, hit in enumerate(ranking):
-        if hit.score is None or calibrated.probability(hit.score, hit.first_score) < minimum:
+        if hit.score is None or known.probability(hit.score, hit.first_score) < minimum:
             return ranking.top(place)
     return ranking
 
@@ -107,7 +117,7 @@ def _ranked(ranking: Ranking, read: Sequence[Hit], ranker: str, usage: Usage) ->
         replace(hit, score=None, placed=False, first_rank=place)
         for place, hit in enumerate(ranking.hits[len(read) :], len(read) + 1)
     ]
-    notes = list(ranking.notes)
+    notes = [] if ranking.ranker else list(ranking.notes)  # what befell another ranker is not told of this one
     if unread:
         notes.append(f"{len(unread):,} candidates below depth {len(read):,} were not read; they keep their order")
     shortened = [hit for hit in read if hit.cut]
@@ -119,6 +129,7 @@ def _ranked(ranking: Ranking, read: Sequence[Hit], ranker: str, usage: Usage) ->
         ranking,
         hits=(*read, *unread),
         ranker=ranker,
+        status="ok",
         notes=tuple(notes),
         usage=usage,
         explanations=None,

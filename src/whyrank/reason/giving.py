@@ -1,13 +1,13 @@
 """Reasons by whoever can give them: a ranker whose scores can be taken apart, or a model that writes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from whyrank.errors import BadInput
 from whyrank.lm.base import LM
 from whyrank.reason.explanations import explain
-from whyrank.reason.written import write_reasons
-from whyrank.types import Comparison, Direct, Ranking, Scorer
+from whyrank.reason.written import write_reasons, write_reasons_many
+from whyrank.types import Comparison, Direct, Progress, Ranking, Scorer
 
 
 def with_reasons(
@@ -32,11 +32,32 @@ def with_reasons(
     """
     if not top:
         return ranking
-    scorer = ranker if isinstance(ranker, Scorer) else None
     if writer is not None:
+        scorer = _maker(ranking, ranker)
         written = write_reasons(ranking, writer, top=top, scorer=scorer, on_reason=on_reason)
         return replace(ranking, explanations=written)
-    if scorer is None:
+    if not isinstance(ranker, Scorer):
         name = getattr(ranker, "name", type(ranker).__name__)
         raise BadInput(f"{name} gives no reasons; use evidence, or name a language model that can write them")
-    return replace(ranking, explanations=explain(ranking, scorer, top=top))
+    if any(hit.placed for hit in ranking):
+        raise BadInput(
+            f"query {ranking.query.id!r}: the ranking was made by {ranking.ranker}, which gives no scores to take "
+            "apart; have its model write the reasons"
+        )
+    return replace(ranking, explanations=explain(ranking, ranker, top=top))
+
+
+def with_reasons_many(
+    rankings: Sequence[Ranking], ranker: object, top: int, writer: LM, progress: Progress | None = None
+) -> list[Ranking]:
+    """The same for many rankings, with everything that is to be written in one batch."""
+    if not top or not rankings:
+        return list(rankings)
+    scorer = _maker(rankings[0], ranker)
+    written = write_reasons_many(rankings, writer, top=top, scorer=scorer, progress=progress)
+    return [replace(r, explanations=reasons) for r, reasons in zip(rankings, written, strict=True)]
+
+
+def _maker(ranking: Ranking, ranker: object) -> Scorer | None:
+    """The ranker, if it made this ranking and its scores can be taken apart."""
+    return ranker if isinstance(ranker, Scorer) and ranker.name == ranking.ranker else None

@@ -12,10 +12,11 @@ _TRACK = '<rect class="track" width="100%" height="100%"/>'
 
 
 def single(line: Scale, value: float | None) -> str:
-    """One bar from zero to `value`."""
+    """One bar from zero to `value`; where values lie on either side, zero is a line."""
     share = line.share(value)
     left = line.zero - share if value is not None and value < 0 else line.zero
-    return f"{_OPEN}{_TRACK}{_rect('fill', left, share)}</svg>"
+    axis = f'<rect class="axis" x="{line.zero:.2%}" width="1" height="100%"/>' if line.has_both else ""
+    return f"{_OPEN}{_TRACK}{_rect('fill', left, share)}{axis}</svg>"
 
 
 def signed(line: Scale, value: float | None) -> str:

@@ -1,12 +1,13 @@
 """The numbers of a ranking as both views show them: rounded, signed, summed and laid on one scale. Pure."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from whyrank.reason import phrases
 from whyrank.reason.sums import Sum, by_subject
-from whyrank.reason.writers import NOT_GIVEN
+from whyrank.reason.writers import GIVEN, NOT_GIVEN
 from whyrank.types import Comparison, Counterfactual, Difference, Direct, Explanations, Hit, Term, Usage
 
 MINUS = "−"
@@ -15,6 +16,8 @@ WORDS_SHOWN = 5
 
 LEAST_COST = 0.0001
 """Smaller costs, in US dollars, are not told apart."""
+
+_LETTER = re.compile(r"\b[AB]\b")
 
 NAME = "{name}"
 """Where `turning` leaves room for the lower document's name, which each view makes harmless in its own way."""
@@ -37,6 +40,16 @@ class Scale(NamedTuple):
     def zero(self) -> float:
         """Where zero lies, as a share of the line."""
         return -self.low / (self.high - self.low) if self.high > self.low else 0.0
+
+    @property
+    def has_positive(self) -> bool:
+        """Whether anything lies above zero. Scores that do not get no bars: the worst would have the longest."""
+        return self.high > 0
+
+    @property
+    def has_both(self) -> bool:
+        """Whether something lies on either side of zero."""
+        return self.low < 0 < self.high
 
 
 class Move(NamedTuple):
@@ -136,13 +149,34 @@ def byline(reason: Direct | Comparison) -> str:
     return f"{'asked of' if reason.status in NOT_GIVEN else 'written by'} {reason.source}"
 
 
-def agreement(comparison: Comparison) -> str:
-    """What the writer of a comparison thinks of the order itself; "" where that is not known."""
+def only_writer(explanations: Explanations | None) -> str:
+    """The language model that wrote all of the reasons; "" where there are several writers, or reasons of ours."""
+    given = explanations or Explanations()
+    sources = {*(direct.source for direct in given.direct), *(comparison.source for comparison in given.comparisons)}
+    return sources.pop() if len(sources) == 1 else ""
+
+
+def letters(comparison: Comparison, upper: str, lower: str) -> str:
+    """What the letters mean that the writer of a comparison knew the two documents by; "" if its words have none.
+
+    The words themselves stay as they are: not every A or B in them is a document.
+    """
+    return f"A is {upper}, B is {lower}" if _LETTER.search(comparison.text) and comparison.status in GIVEN else ""
+
+
+def agreement(comparison: Comparison, upper: str, lower: str) -> str:
+    """What the writer of a comparison thinks of the order itself; "" where that is not known.
+
+    Args:
+        comparison: of two documents.
+        upper: what the reader knows the upper one by.
+        lower: and the lower one.
+    """
     if comparison.agrees is None:
         return ""
     if comparison.agrees:
-        return "asked in both orders, the writer prefers this document"
-    return "the writer itself prefers the other, in one order of the two or in both"
+        return f"asked both ways, the writer prefers {upper}"
+    return f"the writer prefers {lower} at least once"
 
 
 def by_part(terms: Sequence[Term]) -> dict[str, float]:
@@ -200,17 +234,24 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+REUSED = "reused"
+"""What `usage` calls tokens that a model had read before, or that whyrank's own cache answered for."""
+
+
 def usage(spent: Usage) -> tuple[str, ...]:
     """What a result cost, in words; what it did not use is left out.
 
     Calls count where something was generated or paid for: nobody waits or pays for those to a model in this process.
     """
     is_called = spent.generated_tokens > 0 or spent.cost != 0 or spent.repaired > 0 or spent.unusable > 0
+    asked = (
+        (spent.calls if is_called else 0, "call", ""),
+        (spent.prompt_tokens, "token", " read" + _of_them(spent.cached_tokens, REUSED)),
+        (spent.generated_tokens, "generated token", _of_them(spent.reasoning_tokens, "reasoning")),
+    )
     counts = (
         (spent.documents, "document", " read"),
-        (spent.calls if is_called else 0, "call", ""),
-        (spent.prompt_tokens, "token", " read" + _of_them(spent.cached_tokens if is_called else 0, "cached")),
-        (spent.generated_tokens, "generated token", _of_them(spent.reasoning_tokens, "reasoning")),
+        *([(spent.calls, "answer", " from the cache, nothing asked")] if is_answered_by_cache(spent) else asked),
         (spent.repaired, "answer", " repaired"),
         (spent.unusable, "answer", " unusable"),
     )
@@ -222,6 +263,12 @@ def usage(spent: Usage) -> tuple[str, ...]:
     elif spent.cost > 0:
         said.append(f"${spent.cost:,.4f}" if spent.cost >= LEAST_COST else f"less than ${LEAST_COST}")
     return tuple(said)
+
+
+def is_answered_by_cache(spent: Usage) -> bool:
+    """Whether our own cache gave every answer: all that was read had been read before, and nothing was written."""
+    is_reused = 0 < spent.prompt_tokens == spent.cached_tokens
+    return is_reused and spent.calls > 0 and not spent.generated_tokens and spent.cost == 0
 
 
 def _of_them(count: int, what: str) -> str:

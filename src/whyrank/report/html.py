@@ -9,7 +9,7 @@ from whyrank.report import figures
 from whyrank.report.html_card import Setting, card, move, safe
 from whyrank.report.page import page
 from whyrank.report.visible import clipped
-from whyrank.types import Hit, Ranking
+from whyrank.types import Explanations, Hit, Ranking, Usage
 
 FULL_CARDS = 20
 LONG_QUERY = 160
@@ -38,15 +38,18 @@ def render_html(rankings: Sequence[Ranking], *, title: str = "whyrank report", c
 _NOTHING = '<p class="none">There is no ranking in this report.</p>\n'
 _FOOTER = "<footer>Reasons are computed after the ranking and never change its order.</footer>\n"
 _PLACES = """<p>The number beside a document is its rank; the arrow says how many places it rose (▲) or fell (▼) from \
-the list as it was given. The bar under a score starts at zero.</p>
+the list as it was given. The bar under a score starts at zero; scores that are all below zero have none.</p>
 """
 _MARKS = """<p>Marked sentences carry the score: the stronger the mark, the larger the contribution, and the small \
 number leads to the list below the text. A reddish mark lowers the score. Contributions are in units of the score and \
 add up to it.</p>
 """
-_WRITTEN = """<p>Reasons under the name of a language model are its own words, asked for when the order was finished. \
+_WRITTEN = """<p>Reasons that a language model wrote are its own words, asked for when the order was finished. \
 Its quotes were looked up: what is marked in a document stands there to the letter, and a quote that does not is \
 called not found. Nothing else in these words was checked.</p>
+"""
+_REUSED = """<p>Reused tokens are those that a model had read before and need not read again, or that whyrank’s own \
+cache of answers stood in for.</p>
 """
 
 
@@ -59,7 +62,10 @@ def _section(ranking: Ranking, number: int, cards: int) -> str:
         line=figures.scale(hit.score for hit in ranking.hits),
         colours={part: f"p{min(i, COLOURS)}" for i, part in enumerate(parts, 1)},
         hits={hit.document.id: (rank, hit) for rank, hit in enumerate(ranking.hits, 1)},
+        is_scored=any(hit.score is not None for hit in ranking.hits),
+        is_signed=not figures.only_writer(ranking.explanations),
     )
+    usages = [ranking.usage, *([ranking.explanations.usage] if ranking.explanations else [])]
     numbered = list(enumerate(ranking.hits, 1))
     shown = "".join(
         card(hit, rank, found.direct.get(hit.document.id, ()), found.above.get(hit.document.id, ()), setting)
@@ -70,19 +76,21 @@ def _section(ranking: Ranking, number: int, cards: int) -> str:
         results = '<p class="none">No documents were given.</p>\n'
     return (
         f'<section class="ranking" aria-labelledby="{anchor}">\n{_query(ranking.query.text, anchor)}'
-        f"{_facts(ranking)}{_notes(ranking)}{_legend(found)}{results}"
+        f"{_facts(ranking)}{_notes(ranking)}{_legend(found, usages)}{results}"
         f"{_rest(numbered[max(cards, 0) :])}</section>\n"
     )
 
 
-def _legend(found: figures.Reasons) -> str:
-    """How to read what is shown: marks of ours, and words of others."""
+def _legend(found: figures.Reasons, usages: Sequence[Usage]) -> str:
+    """How to read what is shown: marks of ours, words of others, and tokens that were reused."""
     sources = [d.source for own in found.direct.values() for d in own]
     sources += [c.source for own in found.above.values() for c in own]
-    if not sources:
-        return ""
     marks, written = "" if all(sources) else _MARKS, _WRITTEN if any(sources) else ""
-    return f'<details class="legend"><summary>How to read this</summary>\n{_PLACES}{marks}{written}</details>\n'
+    reused = _REUSED if any(figures.REUSED in said for usage in usages for said in figures.usage(usage)) else ""
+    if not sources and not reused:
+        return ""
+    told = f"{_PLACES}{marks}{written}{reused}"
+    return f'<details class="legend"><summary>How to read this</summary>\n{told}</details>\n'
 
 
 def _query(text: str, anchor: str) -> str:
@@ -92,12 +100,15 @@ def _query(text: str, anchor: str) -> str:
 
 
 def _facts(ranking: Ranking) -> str:
-    facts = [("Documents", f"{len(ranking):,}"), ("Ranked by", ranking.ranker or "nothing yet, the order as given")]
-    if spent := figures.usage(ranking.usage):
-        facts.append(("Ranking", ", ".join(spent)))
-    if ranking.explanations and (spent := figures.usage(ranking.explanations.usage)):
-        facts.append(("Reasons", ", ".join(spent)))
-    items = "".join(f"<div><dt>{label}</dt><dd>{safe(value)}</dd></div>" for label, value in facts)
+    reasons = ranking.explanations or Explanations()
+    facts = (
+        ("Documents", f"{len(ranking):,}"),
+        ("Ranked by", ranking.ranker or "nothing yet, the order as given"),
+        ("Ranking", " · ".join(figures.usage(ranking.usage))),
+        ("Reasons by", figures.only_writer(reasons)),
+        ("Reasons", " · ".join(figures.usage(reasons.usage))),
+    )
+    items = "".join(f"<div><dt>{label}</dt><dd>{safe(value)}</dd></div>" for label, value in facts if value)
     return f'<dl class="facts">{items}</dl>\n'
 
 

@@ -40,12 +40,16 @@ class Setting:
         line: the scale of the scores.
         colours: part of the score → class of its colour.
         hits: document id → rank and hit.
+        is_scored: whether any hit has a score.
+        is_signed: whether each written reason names its writer, and not one place for all.
     """
 
     anchor: str
     line: Scale
     colours: Mapping[str, str]
     hits: Mapping[str, tuple[int, Hit]]
+    is_scored: bool
+    is_signed: bool
 
 
 def safe(text: str) -> str:
@@ -67,9 +71,9 @@ def card(hit: Hit, rank: int, directs: Sequence[Direct], comparisons: Sequence[C
     return (
         f'<li><article class="hit" aria-labelledby="{anchor}">'
         f'<div class="place"><span class="rank"><span class="sr">Rank </span>{rank}</span>{move(rank, hit)}</div>'
-        f'<div><div class="top">{_title(hit.document, evidence, anchor)}{_score(hit, setting.line)}</div>'
+        f'<div><div class="top">{_title(hit.document, evidence, anchor)}{_score(hit, setting)}</div>'
         f"{_text(hit, evidence)}"
-        f"{''.join(why)}{''.join(_above(comparison, hit.document, setting) for comparison in comparisons)}"
+        f"{''.join(why)}{''.join(_above(comparison, hit.document, rank, setting) for comparison in comparisons)}"
         "</div></article></li>\n"
     )
 
@@ -94,11 +98,14 @@ def _title(document: Document, evidence: Sequence[Evidence], anchor: str) -> str
     return f'<div class="title">{heading}<bdi class="id">{safe(document.id)}</bdi></div>'
 
 
-def _score(hit: Hit, line: Scale) -> str:
+def _score(hit: Hit, setting: Setting) -> str:
+    if hit.is_read and not setting.is_scored:
+        return ""
     if hit.score is None:
         return f'<div class="score"><span class="id">{figures.standing(hit)}</span></div>'
     label = '<span class="sr">Score </span>'
-    return f'<div class="score">{label}<b>{figures.number(hit.score)}</b>{bars.single(line, hit.score)}</div>'
+    bar = bars.single(setting.line, hit.score) if setting.line.has_positive else ""
+    return f'<div class="score">{label}<b>{figures.number(hit.score)}</b>{bar}</div>'
 
 
 def _text(hit: Hit, evidence: Sequence[Evidence]) -> str:
@@ -144,7 +151,7 @@ def _why(direct: Direct, document: Document, first: int, setting: Setting) -> st
     rest = f'<p class="aside">and {figures.counted(more, "more sentence")}</p>' if more > 0 else ""
     return (
         f'<section class="why"><h4 class="label">Why it is here</h4>{_said(direct)}{listed}{rest}'
-        f"{_parts(direct, setting)}{_byline(direct)}</section>"
+        f"{_parts(direct, setting)}{_byline(direct) if setting.is_signed else ''}</section>"
     )
 
 
@@ -156,13 +163,12 @@ def _said(reason: Direct | Comparison) -> str:
     return f'<p{kind} dir="auto">{safe(reason.text[:REASON_LIMIT])}</p>'
 
 
-def _byline(reason: Direct | Comparison, *words: str) -> str:
-    """Who wrote a reason; `words` are foreign text that belongs to it. Nothing under ours."""
+def _byline(reason: Direct | Comparison) -> str:
+    """Who wrote a reason; nothing under ours."""
     if not reason.source:
         return ""
     did = figures.byline(reason).removesuffix(reason.source)
-    more = "".join(f" {safe(word)}" for word in words if word)
-    return f'<p class="by">{did.capitalize()}<bdi>{safe(reason.source)}</bdi>.{more}</p>'
+    return f'<p class="by">{did.capitalize()}<bdi>{safe(reason.source)}</bdi>.</p>'
 
 
 def _evidence(evidence: Sequence[Evidence], document: Document, first: int) -> str:
@@ -216,13 +222,15 @@ def _parts(direct: Direct, setting: Setting) -> str:
     )
 
 
-def _above(comparison: Comparison, upper: Document, setting: Setting) -> str:
-    rank, lower = setting.hits.get(comparison.lower_id, (None, None))
+def _above(comparison: Comparison, upper: Document, upper_rank: int, setting: Setting) -> str:
+    lower_rank, lower = setting.hits.get(comparison.lower_id, (None, None))
     lower_name = name(lower.document) if lower else comparison.lower_id
-    place = "" if rank is None else f"#{rank} "
+    place = "" if lower_rank is None else f"#{lower_rank} "
     label = f"Why above {place}<bdi>“{safe(lower_name)}”</bdi>?"
     if comparison.source:
-        rest = _written(comparison, upper, lower.document if lower else None, place.strip() or "the other")
+        names = f"#{upper_rank}", place.strip() or "the other"
+        rest = _written(comparison, (upper, lower.document if lower else None), names)
+        rest += _byline(comparison) if setting.is_signed else ""
     else:
         found = comparison.counterfactual
         turn = _turn(found, lower_name, lower.score if lower else None) if found else ""
@@ -230,9 +238,9 @@ def _above(comparison: Comparison, upper: Document, setting: Setting) -> str:
     return f'<details class="above"><summary>{label}</summary>{_said(comparison)}{rest}</details>'
 
 
-def _written(comparison: Comparison, upper: Document, lower: Document | None, place: str) -> str:
-    """The quotes of a comparison that a model wrote, its writer, and what it thinks of the order."""
-    sides = (("A", upper, comparison.upper_evidence), ("B", lower, comparison.lower_evidence))
+def _written(comparison: Comparison, documents: tuple[Document, Document | None], names: tuple[str, str]) -> str:
+    """The quotes of a comparison that a model wrote, what it called the documents, and what it thinks of the order."""
+    sides = zip(names, documents, (comparison.upper_evidence, comparison.lower_evidence), strict=True)
     items = "".join(
         f'<li><span class="n">{label}</span>'
         f"{_quote(item) if document and is_found(document, item) else f'<span>{_lost(item)}</span>'}</li>"
@@ -240,11 +248,10 @@ def _written(comparison: Comparison, upper: Document, lower: Document | None, pl
         for item in evidence[:EVIDENCE_SHOWN]
     )
     quotes = f'<ul class="evidence quotes">{items}</ul>' if items else ""
-    letters = f"A is this document, B is {place}." if comparison.status in GIVEN else ""
-    agreement = figures.agreement(comparison)
-    kind = ' class="dissent"' if comparison.agrees is False else ""
-    own_view = f"<p{kind}>{agreement[:1].upper()}{agreement[1:]}.</p>" if agreement else ""
-    return f"{quotes}{own_view}{_byline(comparison, letters)}"
+    letters, agreement = figures.letters(comparison, *names), figures.agreement(comparison, *names)
+    own_view = f'<span class="dissent">{agreement}</span>' if comparison.agrees is False else agreement
+    said = " · ".join(words for words in (letters, own_view) if words)
+    return f'{quotes}<p class="by">{said}</p>' if said else quotes
 
 
 def _differences(comparison: Comparison) -> str:

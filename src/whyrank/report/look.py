@@ -1,7 +1,9 @@
 """What a terminal can show: its encoding and width, our colours, and bars made of characters."""
 
+import re
 from dataclasses import dataclass, replace
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from whyrank.report.visible import clipped, flat, is_unicode, visible
@@ -14,6 +16,8 @@ AGAINST = "red"
 EVIDENCE = "bold magenta"
 EVIDENCE_WEAK = "magenta"
 EVIDENCE_AGAINST = "red"
+
+_PIECES = re.compile(r"[^/@\s]*[/@\s]|[^/@\s]+")
 
 
 @dataclass(frozen=True)
@@ -52,25 +56,43 @@ class Look:
         """The same in quotation marks."""
         return Text.assemble(self.sign("“", '"'), self.clipped(text, limit, style), self.sign("”", '"'))
 
+    def folded(self, name: str, width: int, style: str = "") -> Text:
+        """Foreign text, harmless, in lines of at most `width` cells, broken after a slash, an @ or a space."""
+        lines = [""]
+        for piece in _PIECES.findall(flat(visible(name, encoding=self.encoding))):
+            if lines[-1] and cell_len(lines[-1] + piece.rstrip()) > width:
+                lines.append("")
+            lines[-1] += piece
+        return Text("\n".join(line.rstrip() for line in lines), style=style)
+
     def bar(self, share: float, cells: int, style: str) -> Text:
         """A bar that fills `share` of `cells`, to half a cell; something small still shows."""
-        halves = _halves(share, cells)
-        if self.is_unicode:
-            return Text("━" * (halves // 2) + "╸" * (halves % 2), style=style)
-        return Text("=" * ((halves + 1) // 2), style=style)
+        return Text(self._drawn(_halves(share, cells)), style=style)
+
+    def around(self, share: float, zero: float, cells: int, style: str) -> Text:
+        """A bar that fills |share| of `cells`, right of a line at `zero` for positive shares, else left of it."""
+        left = min(max(round(zero * (cells - 1)), 1), cells - 2)
+        room = left if share < 0 else cells - 1 - left
+        halves = min(_halves(abs(share), cells - 1), 2 * room)
+        before, after = (self._drawn(halves, to_left=True), "") if share < 0 else ("", self._drawn(halves))
+        line = self.sign("│", "|")
+        return Text.assemble((before.rjust(left), style), (line, MUTED), (after, style), no_wrap=True)
 
     def diverging(self, share: float, cells: int) -> Text:
         """A bar to the right of a middle line for positive shares, to the left for negative ones."""
         halves = _halves(abs(share), cells)
-        if self.is_unicode:
-            left, right = "╺" * (halves % 2) + "━" * (halves // 2), "━" * (halves // 2) + "╸" * (halves % 2)
-        else:
-            left = right = "=" * ((halves + 1) // 2)
-        against, speaks_for = (left, "") if share < 0 else ("", right)
+        against, speaks_for = (self._drawn(halves, to_left=True), "") if share < 0 else ("", self._drawn(halves))
         middle = self.sign("│", "|")
         return Text.assemble(
             (against.rjust(cells), AGAINST), (middle, MUTED), (speaks_for.ljust(cells), FOR), no_wrap=True
         )
+
+    def _drawn(self, halves: int, *, to_left: bool = False) -> str:
+        """A line of so many half cells; whole cells where the encoding has no halves."""
+        if not self.is_unicode:
+            return "=" * ((halves + 1) // 2)
+        whole, half = "━" * (halves // 2), halves % 2
+        return "╺" * half + whole if to_left else whole + "╸" * half
 
 
 def _halves(share: float, cells: int) -> int:

@@ -22,7 +22,7 @@ from whyrank.report.look import ACCENT, AGAINST, EVIDENCE, EVIDENCE_AGAINST, EVI
 from whyrank.report.passages import Mark, marks_in, pieces, window
 from whyrank.report.terminal_reasons import comparison_block, direct_block
 from whyrank.report.visible import visible
-from whyrank.types import Evidence, Hit, Ranking
+from whyrank.types import Evidence, Explanations, Hit, Ranking
 
 WIDEST = 132
 """Lines longer than this are hard to read, however wide the terminal is."""
@@ -71,11 +71,30 @@ def footer(ranking: Ranking, look: Look, *, shown: int) -> RenderableType:
         Text.assemble((look.sign("▸ ", "! "), "yellow"), look.text(note, style="yellow")) for note in ranking.notes
     )
     count = figures.counted(len(ranking), "hit")
-    facts = [f"{shown} of {count}" if shown < len(ranking) else count, ranking.ranker or "in the order given"]
+    facts = [f"{shown} of {count}" if shown < len(ranking) else count]
+    facts += [] if ranking.ranker else ["in the order given"]
     lines.append(look.text(" · ".join([*facts, *figures.usage(ranking.usage)]), style=MUTED))
-    if ranking.explanations and (spent := figures.usage(ranking.explanations.usage)):
-        lines.append(look.text("reasons: " + " · ".join(spent), style=MUTED))
-    return _within(Group(*lines), look)
+    parts: list[RenderableType] = [*lines, *([signature("ranked by", ranking.ranker, look)] if ranking.ranker else [])]
+    return _within(Group(*parts, *reasons_footer(ranking.explanations, look)), look)
+
+
+def reasons_footer(explanations: Explanations | None, look: Look) -> Iterator[RenderableType]:
+    """What the reasons cost, and who wrote them, if one model wrote them all."""
+    if explanations is None:
+        return
+    if spent := figures.usage(explanations.usage):
+        yield look.text("reasons: " + " · ".join(spent), style=MUTED)
+    if writer := figures.only_writer(explanations):
+        yield signature("reasons written by" if not spent else "written by", writer, look)
+
+
+def signature(label: str, name: str, look: Look) -> RenderableType:
+    """A name in full on lines of its own: those of models are long, and hold no space to break them at."""
+    grid = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
+    grid.add_column(width=len(label), no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(label, style=MUTED), look.folded(name, look.width - len(label) - 1, style=MUTED))
+    return grid
 
 
 def hit_row(
@@ -88,10 +107,18 @@ def hit_row(
         look.text(figures.standing(hit)),
     ]
     if columns.bar:
-        cells.append(look.bar(line.share(hit.score), columns.bar, ACCENT))
+        cells.append(score_bar(hit.score, line, columns.bar, look))
     grid = columns.grid()
     grid.add_row(*cells, document_cell(hit, evidence or (), columns.document, look))
     return grid
+
+
+def score_bar(score: float | None, line: Scale, cells: int, look: Look) -> Text:
+    """A bar from zero, to the right for what is above it: where some scores are below, zero is a line between."""
+    share = line.share(score)
+    if not line.has_both:
+        return look.bar(share, cells, ACCENT)
+    return look.around(-share if (score or 0.0) < 0 else share, line.zero, cells, ACCENT)
 
 
 def move_text(rank: int, hit: Hit, look: Look) -> Text:
@@ -142,8 +169,8 @@ class Columns:
         rank = len(str(shown))
         move = max((move_text(i, hit, look).cell_len for i, hit in hits), default=1)
         score = max((len(figures.standing(hit)) for _, hit in hits), default=1)
-        has_scores = any(hit.score is not None for _, hit in hits)
-        bar = 10 if look.width >= ROOMY and has_scores else 0
+        line = figures.scale(hit.score for hit in ranking.hits)
+        bar = 10 if look.width >= ROOMY and line.has_positive else 0
         taken = rank + move + score + 6 + (bar + 2 if bar else 0)
         return cls(rank, move, score, bar, max(look.width - taken, 16))
 
@@ -167,6 +194,7 @@ class Columns:
 def _body(ranking: Ranking, limit: int, look: Look, *, with_reasons: bool) -> Iterator[RenderableType]:
     shown = ranking.hits[: max(limit, 0)]
     found = figures.reasons(ranking.explanations if with_reasons else None)
+    is_signed = not figures.only_writer(ranking.explanations)
     line = figures.scale(hit.score for hit in ranking.hits)
     columns = Columns.of(ranking, len(shown), look)
     # Reasons stand under the document where that leaves them room to breathe, and further left where it does not.
@@ -180,16 +208,18 @@ def _body(ranking: Ranking, limit: int, look: Look, *, with_reasons: bool) -> It
         directs = found.direct.get(hit.document.id, [])
         yield hit_row(hit, rank, [e for direct in directs for e in direct.evidence], line, columns, look)
         inner = look.narrowed(indent)
-        blocks = [direct_block(direct, hit.document, inner) for direct in directs]
+        blocks = [direct_block(direct, hit.document, inner, is_signed=is_signed) for direct in directs]
         for comparison in found.above.get(hit.document.id, []):
             place, lower = places.get(comparison.lower_id, (None, None))
             blocks.append(
                 comparison_block(
                     comparison,
                     inner,
+                    upper_rank=rank,
                     lower_rank=place,
                     lower_score=lower.score if lower else None,
                     documents=(hit.document, lower.document) if lower else None,
+                    is_signed=is_signed,
                 )
             )
         yield from (Padding(block, (1, 0, 0, indent), expand=False) for block in blocks)

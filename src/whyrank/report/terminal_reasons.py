@@ -1,6 +1,7 @@
 """Reasons in a terminal: why a document answers, and why it stands above the next."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -12,6 +13,9 @@ from whyrank.report.look import AGAINST, EVIDENCE, EVIDENCE_AGAINST, EVIDENCE_WE
 from whyrank.report.passages import is_found
 from whyrank.types import Comparison, Counterfactual, Difference, Direct, Document, Evidence
 
+Side: TypeAlias = tuple[str, Document | None, Sequence[Evidence]]
+"""What a reader knows a document by, the document, and what is quoted of it."""
+
 EVIDENCE_SHOWN = 8
 DIFFERENCES_SHOWN = 6
 QUOTE_LIMIT = 100
@@ -20,15 +24,23 @@ ROOMY = 64
 """From this width on both sides of a difference are shown, not only the difference."""
 
 
-def direct_block(direct: Direct, document: Document, look: Look) -> RenderableType:
-    """The reason in English, and its evidence with contributions and query terms; or what a model wrote."""
+def direct_block(direct: Direct, document: Document, look: Look, *, is_signed: bool = True) -> RenderableType:
+    """The reason in English, and its evidence with contributions and query terms; or what a model wrote.
+
+    Args:
+        direct: the reason.
+        document: what it is about.
+        look: what the terminal can show.
+        is_signed: whether a written reason names its writer here, and not once for all elsewhere.
+    """
     rows: list[RenderableType] = []
     if direct.text:
         style = "" if direct.status in GIVEN else "yellow"
         rows.append(Text.assemble(("why  ", MUTED), look.text(direct.text, style=style)))
     if direct.source:
-        rows.append(_quotes([("", document, direct.evidence)], look))
-        rows.append(_byline(direct, look))
+        if direct.evidence:
+            rows.append(_quotes([("", document, direct.evidence)], look))
+        rows.extend(_byline(direct, look) if is_signed else ())
     elif direct.evidence:
         rows.append(_evidence_table(direct.evidence, document, look))
     return Group(*rows)
@@ -38,18 +50,22 @@ def comparison_block(
     comparison: Comparison,
     look: Look,
     *,
+    upper_rank: int | None = None,
     lower_rank: int | None = None,
     lower_score: float | None = None,
     documents: tuple[Document, Document] | None = None,
+    is_signed: bool = True,
 ) -> RenderableType:
     """Margin, reason, the largest signed differences as bars, and what would turn it; or what a model wrote.
 
     Args:
         comparison: of two documents.
         look: what the terminal can show.
+        upper_rank: the upper document's place.
         lower_rank: the lower document's place.
         lower_score: the lower document's score.
         documents: the upper and the lower, in which the quotes of a written comparison stand.
+        is_signed: whether a written comparison names its writer here, and not once for all elsewhere.
     """
     place = "" if lower_rank is None else f"#{lower_rank} "
     margin = figures.unsaid_margin(comparison)
@@ -62,9 +78,12 @@ def comparison_block(
     if comparison.text:
         rows.append(look.text(comparison.text, style="" if comparison.status in GIVEN else "yellow"))
     if comparison.source:
-        upper, lower = documents or (None, None)
-        rows.append(_quotes([("A", upper, comparison.upper_evidence), ("B", lower, comparison.lower_evidence)], look))
-        rows.append(_byline(comparison, look, place.strip() or comparison.lower_id))
+        names = (f"#{upper_rank}" if upper_rank else comparison.upper_id, place.strip() or comparison.lower_id)
+        sides = zip(
+            names, documents or (None, None), (comparison.upper_evidence, comparison.lower_evidence), strict=True
+        )
+        rows.extend(_written(comparison, names, [side for side in sides if side[2]], look))
+        rows.extend(_byline(comparison, look) if is_signed else ())
     if comparison.differences:
         rows.append(_difference_table(comparison.differences, look))
     if comparison.counterfactual:
@@ -72,14 +91,29 @@ def comparison_block(
     return Group(*rows)
 
 
-def _quotes(sides: Sequence[tuple[str, Document | None, Sequence[Evidence]]], look: Look) -> Table:
+def _written(
+    comparison: Comparison, names: tuple[str, str], sides: Sequence[Side], look: Look
+) -> Iterator[RenderableType]:
+    """The quotes of a comparison that a model wrote, what it called the documents, and what it thinks of the order."""
+    if sides:
+        yield _quotes(sides, look)
+    letters, agreement = figures.letters(comparison, *names), figures.agreement(comparison, *names)
+    style = MUTED if comparison.agrees is not False else "yellow"
+    said = [look.line(words, style=own) for words, own in ((letters, MUTED), (agreement, style)) if words]
+    if said:
+        yield Text(look.sign(" · ", " - "), style=MUTED).join(said)
+
+
+def _quotes(sides: Sequence[Side], look: Look) -> Table:
     """What a model quoted of each document: in the document's own words, or marked as not found there."""
     grid = Table.grid(padding=(0, 1, 0, 0))
-    grid.add_column(width=1, no_wrap=True)
+    if any(label for label, *_ in sides):
+        grid.add_column(max_width=look.width // 3, overflow="fold")
     grid.add_column(overflow="fold")
     for label, document, evidence in sides:
         for item in evidence[:EVIDENCE_SHOWN]:
-            grid.add_row(Text(label, style=MUTED), _written_quote(item, document, look))
+            named = [look.line(label, style=MUTED)] if label else []
+            grid.add_row(*named, _written_quote(item, document, look))
     return grid
 
 
@@ -90,16 +124,10 @@ def _written_quote(item: Evidence, document: Document | None, look: Look) -> Tex
     return look.quote(words, QUOTE_LIMIT, style=EVIDENCE_WEAK)
 
 
-def _byline(reason: Direct | Comparison, look: Look, lower: str = "") -> Text:
-    """Who wrote it, and for a comparison what its letters mean and whether its writer holds with the order."""
-    said = [figures.byline(reason)]
-    if isinstance(reason, Comparison) and reason.status in GIVEN:
-        said.append(f"A is this document, B is {lower}")
-    if isinstance(reason, Comparison) and (agreement := figures.agreement(reason)):
-        said.append(agreement)
-    is_against = isinstance(reason, Comparison) and reason.agrees is False
-    sign = look.sign("— ", "-- ")
-    return Text.assemble((sign, MUTED), look.line("; ".join(said), style="yellow" if is_against else MUTED))
+def _byline(reason: Direct | Comparison, look: Look) -> Iterator[Text]:
+    if reason.source:
+        words = look.folded(figures.byline(reason), look.width - 3, style=MUTED)
+        yield Text.assemble((look.sign("— ", "-- "), MUTED), words)
 
 
 def _evidence_table(evidence: tuple[Evidence, ...], document: Document, look: Look) -> Table:
