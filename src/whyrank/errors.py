@@ -22,6 +22,7 @@ standard exception it stands for, so callers may catch either.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 LISTED = 30  # known names that an error lists; near matches are always named
 
@@ -67,7 +68,13 @@ class Unwritable(WhyrankError, OSError):
 
 
 class ModelError(WhyrankError, RuntimeError):
-    """A language model gave no answer to a request. Backends return it in the place of a reply; it is never a text."""
+    """A language model gave no answer to a request. Backends return it in the place of a reply; it is never a text.
+
+    Attributes:
+        usage: what the tries cost all the same, a `whyrank.types.Usage`; None where nothing was asked.
+    """
+
+    usage: Any = None
 
 
 class ModelUnavailable(ModelError):

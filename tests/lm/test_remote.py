@@ -58,7 +58,7 @@ def test_it_is_a_language_model() -> None:
         (status(413), ModelRejected, 1),
         (status(422), ModelRejected, 1),
         (status(401), AccessDenied, 1),
-        (status(403), AccessDenied, 1),
+        (status(403), ModelRejected, 1),
         (status(404), AccessDenied, 1),
         (status(429, '{"error": {"code": "insufficient_quota"}}'), AccessDenied, 1),
     ],

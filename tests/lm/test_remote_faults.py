@@ -351,3 +351,15 @@ def test_a_key_that_is_a_word_changes_no_answer() -> None:
         [reply] = lm.ask([Generate((Message("user", "hi"),))])
     assert isinstance(reply, Reply)
     assert reply.text == "the token of the ranking is 1"
+
+
+def test_what_failed_tries_cost_is_told() -> None:
+    with Faults(lambda _: "500") as server, backend(server.url, Clock()) as lm:
+        [error] = lm.ask([CHAT])
+    assert isinstance(error, ModelUnavailable)
+    assert (error.usage.calls, error.usage.cost) == (3, 0.0)
+    with Faults(lambda _: answer("nothing that was asked for")) as server, backend(server.url, Clock()) as lm:
+        [error] = lm.ask([Choose("q", ("yes", "no"))])
+    assert isinstance(error, UnusableReply)
+    assert error.usage.calls >= 1
+    assert error.usage.cost is None  # the answer was paid for, and nobody saw what it came to

@@ -106,12 +106,12 @@ def _wrong(foreseen: Foreseen, place: int, given: Ranking, ranking: Ranking) -> 
 
 def _silent(ranking: Ranking, verdicts: Sequence[Verdict]) -> list[str]:
     """What the notes must say and do not."""
-    summaries = [note for note in ranking.notes if note.startswith(f"of {len(verdicts)} answer")]
+    summaries = [note for note in ranking.notes if note.startswith(f"of {len(verdicts)} question")]
     if ranking.status == "ok":
         return [f"notes of a fault that there was not: {summaries}"] if summaries else []
     counts = Counter(verdict.status for verdict in verdicts)
     unusable = sum(count for status, count in counts.items() if SEVERITY.index(status) >= UNUSABLE)
-    told = [(counts["repaired"], "repaired"), (unusable, "unusable")]
+    told = [(counts["repaired"], "answered after a repair"), (unusable, "without a usable answer")]
     wanted = [f"{count} {what}" for count, what in told if count]
     faults = []
     if len(summaries) != 1 or not all(count in summaries[0] for count in wanted):

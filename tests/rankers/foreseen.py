@@ -111,9 +111,11 @@ class Foreseen:
             said = self._hear(key, "generation")
             if said == "cut off" and self._cell.judge.reasons:
                 said = self._hear(key, "generation")  # the thought is ended, and the answer asked for
-            status = FAILED.get(said) or STATUS[said]
-            heard += (status,)
             value = named(self._kind, self._cell.judge, key, said)
+            status = FAILED.get(said) or STATUS[said]
+            if status == "truncated" and value is not None:
+                status = "repaired"  # it broke off, and is used as far as it goes
+            heard += (status,)
             if value is not None or said in FAILED or len(heard) == 2:
                 return Verdict(value, status, heard)
 

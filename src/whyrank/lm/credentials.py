@@ -73,8 +73,9 @@ def addresses(url: str | Sequence[str] | None, default: str) -> tuple[str, ...]:
 
 
 def host(url: str) -> str:
-    """The part of an address that names the server."""
-    return urlsplit(url).netloc
+    """The part of an address that tells a server, or a deployment on it, from others."""
+    parts = urlsplit(url)
+    return f"{parts.netloc}{parts.path.rstrip('/').removesuffix('/v1')}"
 
 
 def signed(backend: str, model: str, urls: Sequence[str], default: str) -> str:

@@ -1,7 +1,7 @@
 """What can go wrong with a call to a server, and which error each thing is.
 
 408, 409, 429, 5xx, no connection, too slow    asked again, then ModelUnavailable
-401, 403, 404, a quota that is used up         AccessDenied at once
+401, 404, a quota that is used up              AccessDenied at once
 every other 4xx                                ModelRejected at once, with the server's words
 200 and no answer in it                        asked once more, then UnusableReply
 """
@@ -16,7 +16,7 @@ from typing import Any
 from whyrank.errors import AccessDenied, ModelError, ModelRejected, ModelUnavailable, UnusableReply
 
 RETRIED = frozenset({408, 409, 429})
-DENIED = frozenset({401, 403})
+DENIED = 401
 NOT_FOUND = 404
 NO_QUOTA = "insufficient_quota"
 """OpenAI's code for an account without money: a 429 that no waiting helps."""
@@ -95,8 +95,8 @@ def bad_status(status: int, body: str, headers: Mapping[str, str], wall_s: float
     if status == NOT_FOUND:
         advice = "" if not url or _VERSION.search(url) else "; the address of a server usually ends in /v1"
         return CallFailed(AccessDenied(f"no such address or model ({words}){advice}"), is_for_all=True)
-    if status in DENIED or (status == 429 and NO_QUOTA in body):
-        return CallFailed(AccessDenied(f"the server denies access, {words}"), is_for_all=status != 403)
+    if status == DENIED or (status == 429 and NO_QUOTA in body):
+        return CallFailed(AccessDenied(f"the server denies access, {words}"), is_for_all=True)
     if status in RETRIED or status >= 500:
         return CallFailed(
             ModelUnavailable(f"the server answered {words}"),

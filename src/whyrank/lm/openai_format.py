@@ -220,9 +220,8 @@ def choice_logprobs(table: Mapping[str, float], choices: Sequence[str]) -> tuple
         likeliest = sorted(table, key=lambda token: -table[token])[:LISTED]
         listed = ", ".join(map(repr, likeliest)) or NO_LOGPROBS
         wanted = ", ".join(map(repr, choices[:LISTED]))
-        raise CallFailed(
-            UnusableReply(f"none of the choices ({wanted}) is among the tokens that the server reports: {listed}")
-        )
+        said = f"none of the choices ({wanted}) is among the tokens that the server reports: {listed}"
+        raise CallFailed(UnusableReply(said), may_have_cost=True)
     lowest = min(table.values())
     return tuple(lowest if value is None else value for value in found)
 

@@ -229,7 +229,9 @@ class Remote:
                 more = self._try_often(replace(request, n=1, seed=seed), work)
                 reply = replace(reply, others=(*reply.others, more.text, *more.others), usage=reply.usage + more.usage)
         except ModelError as error:
-            return type(error)(f"{self.name}: {error}")
+            named = type(error)(f"{self.name}: {error}")
+            named.usage = error.usage
+            return named
         return reply
 
     def _try_often(self, request: Request, work: _Work) -> Reply:
@@ -324,17 +326,22 @@ class _Tries:
     started: float
     count: int = 0
     unusable: int = 0
+    may_have_cost: bool = False
     last: Replica | None = None
     said: str = ""
 
     def note(self, failure: CallFailed) -> None:
         self.unusable += isinstance(failure.error, UnusableReply)
+        self.may_have_cost |= failure.may_have_cost
         self.said = str(failure.error)
 
     def final(self, error: ModelError) -> ModelError:
-        """The error, with how often it was tried and what the last try met."""
+        """The error, with how often it was tried and what the last try met. What an unseen answer cost is unknown."""
         what = str(error) if not self.said or self.said == str(error) else f"{error}; before that, {self.said}"
-        return type(error)(what if self.count < 2 else f"{what} (tried {self.count} times)")
+        told = type(error)(what if self.count < 2 else f"{what} (tried {self.count} times)")
+        if self.count:
+            told.usage = Usage(calls=self.count, cost=None if self.may_have_cost else 0.0)
+        return told
 
 
 def worst_case(request: Request) -> tuple[int, int]:

@@ -99,7 +99,7 @@ def _network(model: str, source: str, kind: Any, dtype: str) -> Any:
     if dtype != "auto" and not isinstance(getattr(torch, dtype, None), torch.dtype):
         raise BadInput(f"no dtype {dtype!r}; give auto, float32, bfloat16 or float16")
     shows_progress = transformers.utils.logging.is_progress_bar_enabled()
-    transformers.utils.logging.disable_progress_bar()  # standard error is ours
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # standard error is ours
     try:
         network, report = kind.from_pretrained(
             source, dtype=dtype, use_safetensors=True, trust_remote_code=False, output_loading_info=True
@@ -108,7 +108,7 @@ def _network(model: str, source: str, kind: Any, dtype: str) -> Any:
         raise BadInput(f"{model}: no weights as safetensors: {_first_line(error)}") from error
     finally:
         if shows_progress:
-            transformers.utils.logging.enable_progress_bar()
+            transformers.utils.logging.enable_progress_bar()  # type: ignore[no-untyped-call]
     if report["missing_keys"]:
         names = sorted(report["missing_keys"])
         raise BadInput(

@@ -112,7 +112,7 @@ def converse(askings: Sequence[Asking[A]], lm: LM) -> list[Heard[A]]:
         replies = iter(_replies(lm, [request for requests in asked.values() for request in requests]))
         for place, requests in asked.items():
             own = [next(replies) for _ in requests]
-            usages[place] = sum((reply.usage for reply in own if isinstance(reply, Reply)), usages[place])
+            usages[place] = sum((reply.usage or Usage() for reply in own), usages[place])
             go_on(place, own)
     return [Heard(verdicts[place], _counted(usages[place], verdicts[place])) for place in range(len(askings))]
 

@@ -187,7 +187,7 @@ class _Replies:
         if len(own) < len(self.tasks[number].asked) or any(isinstance(r, AccessDenied) for r in own.values()):
             return
         outcome = self.tasks[number].make([own[p] for p in sorted(own)])
-        spent = sum((r.usage for r in own.values() if isinstance(r, Reply)), Usage())
+        spent = sum((reply.usage or Usage() for reply in own.values()), Usage())
         self.outcomes[number] = outcome, spent
         if self.on_reason is not None:
             self.on_reason(outcome.reason)
