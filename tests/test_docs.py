@@ -60,3 +60,12 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_setting_of_language_models_is_told() -> None:
+    from whyrank.config import AskSettings, ModelSettings
+
+    page = (ROOT / "docs" / "language-models.md").read_text(encoding="utf-8")
+    for prefix, settings in (("model", ModelSettings), ("ask", AskSettings)):
+        for name in settings.model_fields:
+            assert f"`{prefix}.{name}`" in page

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from whyrank.errors import unknown
+from whyrank.errors import UnknownName, unknown
 from whyrank.types import Reranker
 
 
@@ -53,7 +53,8 @@ def load(name: str = DEFAULT, *, threads: int | None = None) -> Reranker:
         Corrupt: its model is damaged.
     """
     if name not in RANKERS:
-        raise unknown("ranker", name, RANKERS)
+        error = unknown("ranker", name, RANKERS)
+        raise UnknownName(f"{error}; those that ask a language model are made by whyrank.llm_ranker") from None
     module, _, attribute = RANKERS[name].target.partition(":")
     factory: Any = getattr(import_module(module), attribute)
     ranker: Reranker = factory(threads=threads)
