@@ -132,7 +132,7 @@ class Prompts:
         if not self._tokenizer.chat_template:
             raise BadInput(
                 f"{self._name} has no chat template, so it cannot take a conversation; give the prompt as a text, "
-                "in the form that the model was trained on (for T5: ask.prompt=relevance-generation-t5, prp-t5, setwise-t5)"
+                "in the form that the model was trained on (T5: ask.prompt=relevance-generation-t5, prp-t5, setwise-t5)"
             )
         if not messages:
             raise BadInput(f"an empty conversation for {self._name}; give at least one message")
