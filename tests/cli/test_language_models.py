@@ -211,4 +211,4 @@ def test_a_server_that_is_not_there_leaves_the_order_and_says_so(run: Run, docum
     code, out, err = run("rerank", QUERY, documents, *flags, "--format", "jsonl")
     assert code == 3
     assert json.loads(out)["status"] == "partial"
-    assert "ModelUnavailable" in err
+    assert "no connection" in err

@@ -287,7 +287,10 @@ class Remote:
             return not work.stopped.is_set() and self._timing.now() < work.deadline
 
         while True:
-            found = self._replicas.take(tries.last, is_wanted)
+            try:
+                found = self._replicas.take(tries.last, is_wanted)
+            except ModelUnavailable as error:
+                raise tries.final(error) from None
             if isinstance(found, Replica):
                 return found
             self._pause(found + self._jitter(0), tries, work)

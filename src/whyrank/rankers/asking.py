@@ -167,7 +167,7 @@ class LMReranker:
         return [0.0 if verdict.value is None else verdict.value for verdict, _ in heard]
 
     def _ranked(self, task: "_Task", outcome: Outcome, seconds: float) -> Ranking:
-        usage = replace(task.usage, documents=outcome.trace.documents, seconds=seconds)
+        usage = replace(task.usage, seconds=seconds)
         cuts = task.matter.cuts()
         if self.judge.kind == "pointwise":
             scores = [task.scores[position] for position in range(len(task.matter))]
@@ -192,7 +192,8 @@ class _Task:
 
     def note(self, question: Question, verdict: Verdict[Any], usage: Usage) -> None:
         """Take a verdict down."""
-        self.usage += usage
+        was_asked = verdict.status != "partial"
+        self.usage += replace(usage, documents=len(question) if was_asked else 0)
         self.answers[verdict.status] += 1
         if SEVERITY[verdict.status] > SEVERITY[self.status]:
             self.status = verdict.status

@@ -139,7 +139,7 @@ def unanswered(value: A, error: ModelError) -> Verdict[A]:
     Where the model was not reached or not asked, another day may bring an answer: that is "partial".
     """
     status: Status = "partial" if isinstance(error, BudgetSpent | ModelUnavailable) else "error"
-    return Verdict(value, status, (f"{type(error).__name__}: {error}",), (status,))
+    return Verdict(value, status, (str(error),), (status,))
 
 
 def judged(reply: Reply | ModelError, nothing: A, judge: Callable[[Sequence[float]], A]) -> Verdict[A]:
