@@ -10,6 +10,7 @@ from whyrank.cli import options
 if TYPE_CHECKING:
     from whyrank.cli.output import Target
     from whyrank.cli.progress import Work
+    from whyrank.cli.ranking import Plan
     from whyrank.config import RerankSettings
     from whyrank.types import Ranking
 
@@ -117,48 +118,28 @@ def rerank(
     document. With --output, the settings as they were used are written beside the result.
 
     With --model a language model ranks; --ranker says how it is asked: pointwise, pairwise, setwise or listwise. With
-    --model and --ranker evidence it writes the reasons instead. All its answers are kept (whyrank cache), so nothing is
-    asked twice.
+    --model and --ranker evidence it writes the reasons instead. Answers of servers and providers are kept (whyrank
+    cache), so nothing is asked twice.
     """
     from whyrank.cli import output as results
     from whyrank.cli.progress import working
-    from whyrank.cli.ranking import Plan, how_many_reasons, reranked
-    from whyrank.errors import BadInput
-    from whyrank.rankers import DEFAULT
+    from whyrank.cli.ranking import how_many_reasons, reranked
 
     flags: dict[str, Any] = {"top_k": top_k, "depth": depth, "explain": explain, "ranker": ranker, "threads": threads}
     flags |= {"model.name": model, "model.url": url, "model.max_cost": max_cost, "model.max_tokens": max_tokens}
     settings = _settings(config or [], flags | {"ask.strict": strict or None})
     to = results.target(format_, output, settings.top_k, quiet=quiet)
-    has_model = settings.model is not None
-    how_many_reasons(explain, settings.ranker, has_model=has_model, fits=True)
+    how_many_reasons(explain, settings.ranker, has_model=settings.model is not None, fits=True)
     with working(quiet=quiet) as work:
         given = _given(query, files, run, (corpus, queries, input_format), work)
-        fits = to.format in {"table", "html"} or (to.format != "trec" and len(given) == 1)
-        asked = settings.explain if "explain" in settings.model_fields_set else None
-        reasons = how_many_reasons(asked, settings.ranker, has_model=has_model, fits=fits)
-        if reasons and to.format == "trec":
-            raise BadInput("a TREC run holds no reasons; leave --explain out, or write jsonl, json or html")
-        reasons = min(reasons, settings.top_k or reasons)
-        name = settings.ranker or (None if has_model else DEFAULT)
-        settings = settings.model_copy(update={"explain": reasons, "ranker": name})
-        plan = Plan(
-            ranker=settings.ranker,
-            depth=settings.depth,
-            explain=reasons,
-            threads=settings.threads,
-            min_probability=settings.min_probability,
-            calibration=settings.calibration,
-            is_streamed=to.is_streamed,
-            model=settings.model,
-            ask=settings.ask,
-        )
+        settings = _completed(settings, to, len(given))
+        plan = _plan(settings, to)
         if dry_run:
             from whyrank.cli.rehearsal import rehearsed
 
             rehearsed(given, plan, work)
             raise typer.Exit
-        if has_model and reasons and to.format == "table" and to.path is None:
+        if plan.model is not None and plan.explain and to.format == "table" and to.path is None:
             from whyrank.cli import streaming
 
             written = streaming.write(given, plan, to, work)
@@ -166,6 +147,38 @@ def rerank(
             written = results.write(reranked(given, plan, work), to, work, title=given[0].query.text)
         _keep_settings(settings, to)
     raise typer.Exit(results.concluded(written, to))
+
+
+def _completed(settings: "RerankSettings", to: "Target", queries: int) -> "RerankSettings":
+    """The settings, with what follows from the others: the ranker, and for how many hits reasons are given."""
+    from whyrank.cli.ranking import how_many_reasons
+    from whyrank.errors import BadInput
+    from whyrank.rankers import DEFAULT
+
+    has_model = settings.model is not None
+    fits = to.format in {"table", "html"} or (to.format != "trec" and queries == 1)
+    asked = settings.explain if "explain" in settings.model_fields_set else None
+    reasons = how_many_reasons(asked, settings.ranker, has_model=has_model, fits=fits)
+    if reasons and to.format == "trec":
+        raise BadInput("a TREC run holds no reasons; leave --explain out, or write jsonl, json or html")
+    ranker = settings.ranker or (None if has_model else DEFAULT)
+    return settings.model_copy(update={"explain": min(reasons, settings.top_k or reasons), "ranker": ranker})
+
+
+def _plan(settings: "RerankSettings", to: "Target") -> "Plan":
+    from whyrank.cli.ranking import Plan
+
+    return Plan(
+        ranker=settings.ranker,
+        depth=settings.depth,
+        explain=settings.explain,
+        threads=settings.threads,
+        min_probability=settings.min_probability,
+        calibration=settings.calibration,
+        is_streamed=to.is_streamed,
+        model=settings.model,
+        ask=settings.ask,
+    )
 
 
 def _settings(config: list[str], flags: dict[str, Any]) -> "RerankSettings":
