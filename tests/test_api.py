@@ -124,3 +124,19 @@ def test_the_shipped_calibration_is_of_the_shipped_ranker() -> None:
     assert Calibration.load(CALIBRATED).of(ranker.name).fitted_on
     assert ranker.probability(0.5) > ranker.probability(0.4)
     assert ranker.probability(0.5, 10.0) != ranker.probability(0.5)
+
+
+def test_a_writer_is_shown_the_parts_of_a_score_only_where_they_made_the_order() -> None:
+    from whyrank.lm.fake import Fake
+
+    given = ["pears are green", "apples keep for months in a cellar"]
+    own = whyrank.rerank("how long do apples keep", given)
+    placed = whyrank.rerank(
+        "how long do apples keep", given, ranker=whyrank.llm_ranker(Fake(["[2] > [1]"]), "listwise")
+    )
+    prompts = []
+    for ranking in (own, placed):
+        writer = Fake(lambda request: "{}")
+        whyrank.explain(ranking, writer=writer, top=1)
+        prompts.append(" ".join(message.text for request in writer.asked for message in request.prompt))  # type: ignore[union-attr]
+    assert ["adds" in prompt or "add to a score" in prompt for prompt in prompts] == [True, False]

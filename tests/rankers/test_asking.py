@@ -21,7 +21,7 @@ from whyrank.prompts import known, load
 from whyrank.rankers.algorithms import ALGORITHMS
 from whyrank.rankers.asking import LMReranker
 from whyrank.rankers.building import KINDS, build, resolve
-from whyrank.types import Document, Query, Ranking
+from whyrank.types import Document, Query, Ranking, Usage
 
 RANKING_PROMPTS = [name for name in known() if load(name).kind in KINDS]
 
@@ -247,6 +247,31 @@ def test_a_spent_budget_ends_in_a_partial_result() -> None:
     assert [hit.score for hit in ranking] == [1.0, None, None]
 
 
+def test_what_failed_requests_cost_is_counted() -> None:
+    error = ModelUnavailable("HTTP 503")
+    error.usage = Usage(calls=3, cost=None)
+    ranker, _ = asked("rankgpt", Fake([error]))
+    [ranking] = ranker.rerank_many([candidates(LISTWISE)])
+    assert (ranking.usage.calls, ranking.usage.cost, ranking.usage.documents) == (3, None, 0)
+
+
+def test_documents_that_nobody_was_asked_about_are_not_read() -> None:
+    ranker, _ = asked("monot5", Fake([Reply(logprobs=(1.0, 0.0)), BudgetSpent("spent"), UnusableReply("HTML")]))
+    [ranking] = ranker.rerank_many([candidates([1, 2, 3])])
+    assert ranking.usage.documents == 2
+
+
+@pytest.mark.parametrize("prompt", ["setwise", "prp", "relevance-generation", "rankgpt"])
+def test_a_refusal_chooses_nothing_whatever_it_mentions(prompt: str) -> None:
+    refusal = Reply(
+        "[2] > [1]" if prompt == "rankgpt" else "yes" if prompt.startswith("rel") else "B", finish="refused"
+    )
+    ranker, _ = asked(prompt, Fake(lambda request: refusal), scoring="generation")
+    given = candidates(LISTWISE)
+    [ranking] = ranker.rerank_many([given])
+    assert (ranking.ids, ranking.status) == (given.ids, "refused")
+
+
 def test_a_refused_key_is_an_error_at_once() -> None:
     ranker, _ = asked("rankgpt", Fake(lambda request: AccessDenied("HTTP 401: wrong key")))
     with pytest.raises(AccessDenied):
@@ -346,8 +371,9 @@ def test_random_identifiers_are_drawn_for_each_request_and_read_back() -> None:
     assert all(100 < int(label) < 1000 for label in first)
     [again] = ranker.rerank_many([given])
     assert again.ids == ranking.ids
-    plain = replace(ranker, lm=Fake(lambda request: "[1] > [2] > [3]"))
-    assert plain.rerank_many([given])[0].ids == given.ids  # no document has such a label
+    plain = replace(ranker, lm=Fake(lambda request: "[3] > [1] > [2]"))
+    [unmoved] = plain.rerank_many([given])
+    assert (unmoved.ids, unmoved.status) == (given.ids, "error")  # no document has such a label
 
 
 def test_no_document_can_foresee_its_label() -> None:
