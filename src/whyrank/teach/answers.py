@@ -1,0 +1,74 @@
+"""What imported files hold of a teacher's answer, read without trust: numbers that rank, sentences that quote."""
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from whyrank.formats.problems import Wrong
+from whyrank.rankers.parsing import Parsed, ranking
+from whyrank.reason.quotes import find_quote, is_quote
+from whyrank.teach.records import USABLE, Reasons
+from whyrank.types import Document, Status, Usage
+
+UNKNOWN_COST = Usage(cost=None)
+"""Of a record that somebody else paid for."""
+
+
+def numbered(numbers: Any, count: int) -> Parsed:
+    """Read a stored list of 1-based numbers, best first, as `whyrank.rankers.parsing.ranking` reads an answer.
+
+    Whatever is no list of whole numbers ranks nothing.
+    """
+    is_list = isinstance(numbers, list) and all(type(number) is int for number in numbers)
+    return ranking(" > ".join(f"[{number}]" for number in numbers) if is_list else "", count)
+
+
+class Outcome(NamedTuple):
+    """What a record keeps of an answer.
+
+    Attributes:
+        order: places, best first; none where the answer ranks nothing or broke off.
+        status: what became of it.
+    """
+
+    order: tuple[int, ...]
+    status: Status
+
+
+def outcome(answer: Parsed, *, is_whole: bool = True) -> Outcome:
+    """What a record keeps of an answer; one that is not whole in its other parts counts as repaired."""
+    if answer.status not in USABLE:
+        return Outcome((), answer.status)
+    return Outcome(answer.order, answer.status if is_whole else "repaired")
+
+
+def quoting(document: Document, *, direct: str = "", comparison: str = "", answer: str = "") -> Reasons:
+    """Reasons whose span is where the answer sentence stands in the text, to the letter or by letters and digits.
+
+    The span is exact if the text at it is `answer`; otherwise it was found after normalising.
+    """
+    found = find_quote(replace(document, title=None), answer) if is_quote(answer) else None
+    return Reasons(direct, comparison, answer, None if found is None else (found.start, found.end))
+
+
+def texts_in(record: Any, key: str, accepted: str) -> list[str]:
+    """The texts of a list that is not empty.
+
+    Raises:
+        Wrong: it is absent, empty or not a list of texts.
+    """
+    texts = record.get(key) if isinstance(record, dict) else None
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+        raise Wrong(f"{key!r} is no list of texts", accepted)
+    return texts
+
+
+def text_in(record: Any, key: str, accepted: str) -> str:
+    """One text.
+
+    Raises:
+        Wrong: it is absent or not a text.
+    """
+    text = record.get(key) if isinstance(record, dict) else None
+    if not isinstance(text, str):
+        raise Wrong(f"{key!r} is {'absent' if text is None else type(text).__name__}", accepted)
+    return text
