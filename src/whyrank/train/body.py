@@ -7,7 +7,7 @@ length, so that next to nothing is spent on padding. No loss or gradient depends
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -100,13 +100,13 @@ class Student:
         Args:
             batch: the pairs.
             blocks: of pairs of similar length, in attention.
-            dtype: of matrices and their inputs; sums, norms and heads stay in fp32.
+            dtype: of matrices, their inputs and attention; sums, norms and heads stay in fp32.
         """
-        rows = packed_rows(batch.lengths, blocks, batch.ids_N.device)
+        blocked = Blocks.of(batch.lengths, blocks, batch.ids_N.device)
         places = torch.cat([torch.arange(n, device=batch.ids_N.device) for n in batch.lengths])
         x = self._norm(self._numbers["word"][batch.ids_N] + self._numbers["position"][places], "norm")
         for n in range(self.layers):
-            x = self._layer(n, x, rows, dtype)
+            x = self._layer(n, x, blocked, dtype)
         owners = torch.repeat_interleave(
             torch.arange(len(batch.lengths), device=x.device), torch.tensor(batch.lengths, device=x.device)
         )
@@ -114,9 +114,9 @@ class Student:
         means = sums / torch.tensor(batch.lengths, device=x.device, dtype=x.dtype)[:, None]
         return Read(means @ self.heads["relevance"], x @ self.heads["evidence"])
 
-    def _layer(self, n: int, x: Tensor, rows: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
+    def _layer(self, n: int, x: Tensor, blocks: "Blocks", dtype: torch.dtype) -> Tensor:
         qkv = self._linear(x, f"{n}.qkv", dtype) + self._numbers[f"{n}.qkv.bias"].to(dtype)
-        mixed = attend(qkv, rows)
+        mixed = attend(qkv, blocks)
         y = self._linear(mixed, f"{n}.attention", dtype).float() + self._numbers[f"{n}.attention.bias"] + x
         y = self._norm(y, f"{n}.attention.norm")
         up = functional.gelu(self._linear(y, f"{n}.up", dtype) + self._numbers[f"{n}.up.bias"].to(dtype))
@@ -147,34 +147,83 @@ class Student:
                 )
 
 
-def packed_rows(lengths: Sequence[int], blocks: int, device: torch.device) -> list[Tensor]:
-    """For each block of pairs of similar length, the tokens [P, T] of its pairs; −1 where a pair is shorter."""
-    starts = np.cumsum([0, *lengths[:-1]])
-    order = sorted(range(len(lengths)), key=lambda p: (lengths[p], p))
-    result = []
-    for part in np.array_split(np.array(order), min(blocks, len(order))):
-        table = np.full((len(part), max(lengths[p] for p in part)), -1)
-        for row, p in enumerate(part):
-            table[row, : lengths[p]] = np.arange(starts[p], starts[p] + lengths[p])
-        result.append(torch.from_numpy(table).to(device))
-    return result
+class _Taken(torch.autograd.Function):
+    """Rows of a matrix by index; a row may be taken again only where no gradient comes back from.
+
+    PyTorch's own indexing adds gradients up element by element, which costs as much as the attention between.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, index: Tensor, back: Tensor, counts: Tensor | None) -> Tensor:
+        """``x[index]``; `back[i]` says where row i of x went, `counts` which rows of x count, all if None."""
+        ctx.save_for_backward(back, counts)
+        return x.index_select(0, index)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        """The gradient of each row, zero for those that do not count."""
+        back, counts = ctx.saved_tensors
+        gradient = gradients[0].index_select(0, back)
+        return gradient if counts is None else gradient * counts.to(gradient.dtype)[:, None], None, None, None
 
 
-def attend(qkv: Tensor, rows: Sequence[Tensor]) -> Tensor:
+class Blocks(NamedTuple):
+    """Where the tokens of a batch stand in a few blocks of pairs of similar length, for attention.
+
+    Attributes:
+        shapes: pairs P and longest T of each block.
+        tokens_M: the token at each place of the blocks laid end to end; some token where none stands.
+        there_M: whether one stands there.
+        places_N: where each token stands.
+        masks: of each block, added to the likeness of keys: [P, 1, 1, T], 0 or −inf.
+    """
+
+    shapes: tuple[tuple[int, int], ...]
+    tokens_M: Tensor
+    there_M: Tensor
+    places_N: Tensor
+    masks: tuple[Tensor, ...]
+
+    @classmethod
+    def of(cls, lengths: Sequence[int], count: int, device: torch.device) -> "Blocks":
+        """Blocks for pairs of these lengths."""
+        starts = np.cumsum([0, *lengths[:-1]])
+        order = sorted(range(len(lengths)), key=lambda p: (lengths[p], p))
+        tables = []
+        for part in np.array_split(np.array(order), min(count, len(order))):
+            table = np.full((len(part), max(lengths[p] for p in part)), -1)
+            for row, p in enumerate(part):
+                table[row, : lengths[p]] = np.arange(starts[p], starts[p] + lengths[p])
+            tables.append(table)
+        flat = np.concatenate([t.ravel() for t in tables])
+        places = np.empty(sum(lengths), dtype=np.int64)
+        places[flat[flat >= 0]] = np.flatnonzero(flat >= 0)
+        masks = (torch.from_numpy(np.where(t >= 0, 0.0, -np.inf).astype(np.float32)).to(device) for t in tables)
+        return cls(
+            tuple((t.shape[0], t.shape[1]) for t in tables),
+            torch.from_numpy(flat.clip(min=0)).to(device),
+            torch.from_numpy(flat >= 0).to(device),
+            torch.from_numpy(places).to(device),
+            tuple(m[:, None, None, :] for m in masks),
+        )
+
+
+def attend(qkv: Tensor, blocks: Blocks) -> Tensor:
     """Attention of each pair over its own tokens: [N, 3·W] → [N, W]."""
     width = qkv.shape[1] // 3
-    parts, where = [], []
-    for table_PT in rows:
-        there = table_PT >= 0
-        pairs, longest = table_PT.shape
-        block = qkv[table_PT.clamp(min=0)].view(pairs, longest, 3, HEADS, width // HEADS).permute(2, 0, 3, 1, 4)
+    placed: Tensor = _Taken.apply(qkv, blocks.tokens_M, blocks.places_N, None)  # type: ignore[no-untyped-call]
+    parts = []
+    for (pairs, longest), mask, block in zip(
+        blocks.shapes, blocks.masks, placed.split([p * t for p, t in blocks.shapes]), strict=True
+    ):
+        q, k, v = block.view(pairs, longest, 3, HEADS, width // HEADS).permute(2, 0, 3, 1, 4)
         # Spelled out: on CPUs the fused kernel's backward pass takes four times as long at these lengths.
-        likeness = (block[0] @ block[1].transpose(2, 3)) * (width // HEADS) ** -0.5
-        likeness = likeness.masked_fill(~there[:, None, None, :], -torch.inf)
-        mixed = torch.softmax(likeness, dim=3) @ block[2]
-        parts.append(mixed.transpose(1, 2).reshape(pairs, longest, width)[there])
-        where.append(table_PT[there])
-    return torch.cat(parts)[torch.argsort(torch.cat(where))]
+        likeness = (q * (width // HEADS) ** -0.5) @ k.transpose(2, 3) + mask.to(q.dtype)
+        parts.append((torch.softmax(likeness, dim=3) @ v).transpose(1, 2).reshape(pairs * longest, width))
+    mixed: Tensor = _Taken.apply(  # type: ignore[no-untyped-call]
+        torch.cat(parts), blocks.places_N, blocks.tokens_M, blocks.there_M
+    )
+    return mixed
 
 
 def sentence_scores(read: Read, batch: Batch) -> list[Tensor]:
