@@ -1,0 +1,219 @@
+"""From teacher records to what a student learns: lists with targets by the teacher's order, and its reasons.
+
+Targets are what a document's place in the order is worth, never its identifier. What cannot be learnt from is counted
+by its reason; the counts stand in the model card.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from whyrank.errors import BadInput, MissingFile
+from whyrank.rankers.student_prompt import Kind
+from whyrank.teach.filters import filter_records
+from whyrank.teach.records import TeacherRecord, read_records
+from whyrank.train.causal import Told
+from whyrank.train.settings import DataSettings, TrainSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ListExample:
+    """One list to learn from.
+
+    Attributes:
+        query: its text.
+        documents: their texts, as they were shown to the teacher.
+        targets: what each is worth to the student's losses; higher is better.
+        told: the teacher's reasons that are learnt, best document first.
+        grades: what each counts in a measure: as it was judged, or by the teacher's order, the last 0.
+    """
+
+    query: str
+    documents: tuple[str, ...]
+    targets: tuple[float, ...]
+    told: tuple[Told, ...]
+    grades: tuple[int, ...]
+
+
+class Prepared(NamedTuple):
+    """What a file holds for a student.
+
+    Attributes:
+        examples: in the order of the file.
+        records: how many there were.
+        skipped: how many of them are not learnt from, by the reason.
+        is_judged: whether grades are judgements; if not, they are the teacher's order.
+        teachers: whose answers they are.
+    """
+
+    examples: tuple[ListExample, ...]
+    records: int
+    skipped: Mapping[str, int]
+    is_judged: bool
+    teachers: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of what is learnt from."""
+        lists = [asdict(one) for one in self.examples]
+        return hashlib.sha256(json.dumps(lists).encode()).hexdigest()
+
+
+class Given(NamedTuple):
+    """The files of a training.
+
+    Attributes:
+        train: what is learnt from.
+        dev: what is measured on; None if nothing is.
+    """
+
+    train: Path
+    dev: Path | None
+
+
+def given(data: DataSettings) -> Given:
+    """Find the files: train.jsonl and dev.jsonl (or .jsonl.gz) of a folder, or the file itself.
+
+    Raises:
+        MissingFile: nothing is there to train on.
+    """
+    folder = Path(data.path)
+    dev = None if data.dev is None else Path(data.dev)
+    if not folder.is_dir():
+        return Given(folder, dev)
+    found = {name: _either(folder, name) for name in ("train", "dev")}
+    if found["train"] is None:
+        raise MissingFile(f"{folder}: holds no train.jsonl; put teacher records there, or name a file as 'data.path'")
+    return Given(found["train"], dev or found["dev"])
+
+
+def read(path: Path, settings: TrainSettings, *, limit: int | None = None) -> Prepared:
+    """Read the records of a file and prepare them.
+
+    Args:
+        path: teacher records as JSON Lines.
+        settings: which reasons, targets, filters and seed.
+        limit: how many lists; all if None.
+
+    Raises:
+        MissingFile: there is no such file.
+        BadRecord: a line is no teacher record.
+        BadInput: nothing of it can be learnt from.
+        UnknownName: there is no such filter.
+    """
+    prepared = prepare(read_records(path), settings.data, settings.kinds, seed=settings.seed, limit=limit)
+    if not prepared.examples:
+        why = "; ".join(f"{count:,} {reason}" for reason, count in prepared.skipped.items()) or "the file is empty"
+        raise BadInput(f"{path}: none of {prepared.records:,} records can be learnt from: {why}")
+    return prepared
+
+
+def require_reasons(path: Path, prepared: Prepared, settings: TrainSettings) -> None:
+    """Refuse to teach reasons that no record holds.
+
+    Raises:
+        BadInput: reasons are to be learnt, and none of their kinds is there.
+    """
+    if settings.kinds and not any(example.told for example in prepared.examples):
+        kinds = " and no ".join(settings.kinds)
+        raise BadInput(f"{path}: its records hold no {kinds} reason; set reasons=none to train without")
+
+
+def prepare(
+    records: Sequence[TeacherRecord],
+    data: DataSettings,
+    kinds: Sequence[Kind],
+    *,
+    seed: int,
+    limit: int | None = None,
+) -> Prepared:
+    """Sort out what cannot be learnt from, draw, and make examples of the rest.
+
+    Args:
+        records: of teachers.
+        data: filters and targets.
+        kinds: of the reasons that are learnt.
+        seed: of the draw.
+        limit: how many lists are drawn; all if None.
+    """
+    skipped: Counter[str] = Counter()
+    seen: set[str] = set()
+    sound = []
+    for record in records:
+        if reason := _unusable(record, data, seen):
+            skipped[reason] += 1
+        else:
+            sound.append(record)
+        seen.add(record.key)
+    filtered = filter_records(sound, data.filters)
+    skipped.update({f"dropped by the filter {name}": count for name, count in filtered.dropped.items() if count})
+    drawn = draw(filtered.kept, seed, limit)
+    if left := len(filtered.kept) - len(drawn):
+        skipped["not drawn (data.limit)"] = left
+    is_judged = any(record.labels for record in drawn)
+    examples = tuple(example(record, data, kinds, is_judged=is_judged) for record in drawn)
+    teachers = tuple(sorted({record.model for record in drawn if record.model}))
+    return Prepared(examples, len(records), dict(skipped), is_judged, teachers)
+
+
+def draw(records: Sequence[TeacherRecord], seed: int, limit: int | None) -> list[TeacherRecord]:
+    """Draw `limit` records, in their order: whatever else the file holds, a smaller draw is a part of a larger one."""
+
+    def lot(record: TeacherRecord) -> str:
+        return hashlib.sha256(f"{seed}/{record.key}".encode()).hexdigest()
+
+    drawn = {record.key for record in sorted(records, key=lot)[:limit]}
+    return [record for record in records if record.key in drawn]
+
+
+def example(record: TeacherRecord, data: DataSettings, kinds: Sequence[Kind], *, is_judged: bool) -> ListExample:
+    """A usable record as an example: place p (0-based) of n documents is worth n − p, unless scores are asked for."""
+    count = len(record.documents)
+    texts = [document.full_text for document in record.documents]
+    worth = {place: count - rank for rank, place in enumerate(record.order)}
+    targets = [float(worth[place]) for place in range(count)]
+    if data.targets == "scores":
+        targets = [score for score in record.scores if score is not None]
+    grades = [worth[place] - 1 for place in range(count)]
+    if is_judged:
+        grades = [max(0, round(record.labels.get(document.id, 0))) for document in record.documents]
+    return ListExample(
+        record.query.text, tuple(texts), tuple(targets), tuple(_told(record, texts, kinds)), tuple(grades)
+    )
+
+
+def _told(record: TeacherRecord, texts: Sequence[str], kinds: Sequence[Kind]) -> Iterator[Told]:
+    """The reasons of a record. A comparison is with the document below, so that the last one's has no place."""
+    if not record.reasons:
+        return
+    query = record.query.text
+    for place, below in zip(record.order, (*record.order[1:], None), strict=True):
+        said = record.reasons[place]
+        if "direct" in kinds and said.direct.strip():
+            yield Told("direct", query, texts[place], None, said.direct.strip())
+        if "comparison" in kinds and said.comparison.strip() and below is not None:
+            yield Told("comparison", query, texts[place], texts[below], said.comparison.strip())
+
+
+def _unusable(record: TeacherRecord, data: DataSettings, seen: set[str]) -> str:
+    """Why a record cannot be learnt from; "" if it can."""
+    if not record.is_usable:
+        return f"of status {record.status!r}: the answer ranked nothing"
+    if record.key in seen:
+        return "given twice"
+    if len(record.documents) < 2:
+        return "of fewer than two documents"
+    if not record.query.text.strip():
+        return "without a query"
+    if data.targets == "scores" and (not record.scores or None in record.scores):
+        return "without a score for each document (data.targets: scores)"
+    return ""
+
+
+def _either(folder: Path, name: str) -> Path | None:
+    found = [folder / f"{name}{suffix}" for suffix in (".jsonl", ".jsonl.gz")]
+    return next((path for path in found if path.is_file()), None)

@@ -1,0 +1,170 @@
+"""The training of Reason-to-Rank: one student that learns a teacher's order and its reasons together.
+
+Ji et al., arXiv 2410.05168; the loss is in `objective`. Whatever a step draws follows from the seed and the number of
+the step, so that a training that is taken up after any step ends in the same bits as one that was never interrupted.
+
+    output/config.yaml     every setting as it is used, written when it begins
+    output/log.jsonl       a line for every step
+    output/checkpoints/    where it is taken up
+    output/student/        the result, with its model card
+"""
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from whyrank.config import dump_resolved
+from whyrank.errors import Unwritable
+from whyrank.formats.files import replacing
+from whyrank.train import card, checkpoints, tracking
+from whyrank.train.causal import CausalStudent
+from whyrank.train.distributed import Group, joined
+from whyrank.train.examples import Prepared, given, read, require_reasons
+from whyrank.train.learner import Learner
+from whyrank.train.measuring import measured
+from whyrank.train.schedule import Schedule
+from whyrank.train.settings import TrainSettings
+from whyrank.types import Progress
+
+_FREE = {"card", "checkpoints", "data", "output", "threads", "tracking"}
+"""Settings that may change where a training is taken up: nothing that is learnt depends on them, and the data are
+compared themselves."""
+
+
+class Trained(NamedTuple):
+    """What came of a training.
+
+    Attributes:
+        folder: of the student.
+        begun: the step from which it went on; 0 if it was not interrupted.
+        steps: that it has taken in all.
+        data: what it learnt from.
+        figures: the last of each; empty in processes that do not write.
+    """
+
+    folder: Path
+    begun: int
+    steps: int
+    data: Prepared
+    figures: Mapping[str, float]
+
+
+def train(
+    settings: TrainSettings,
+    *,
+    overwrite: bool = False,
+    phase: Callable[[str], Progress] = lambda _: lambda _done, _total: None,
+) -> Trained:
+    """Train a student, or go on where an earlier run of the same settings was interrupted.
+
+    Args:
+        settings: what is trained on what, and how.
+        overwrite: begin anew, and remove what was begun.
+        phase: told the name of each phase; what it gives is told (done, total) steps.
+
+    Raises:
+        BadInput: nothing to learn from, other settings than those of the checkpoint, or a loss that is no number.
+        MissingFile, BadRecord, MissingExtra: of data, model or trackers.
+        Corrupt: the checkpoint is damaged.
+        Unwritable: the disk is full; the last checkpoint is whole, and the same call goes on from it.
+    """
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    output = Path(settings.output)
+    with joined(settings.model.device) as group:
+        phase("reading")
+        data, dev = _read(settings)
+        if group.is_first:
+            _prepare(output, overwrite=overwrite)
+        group.wait()
+        phase("loading the model")
+        learner = Learner(_student(settings, group.device), settings, group)
+        made_by = _made_by(settings, data, group)
+        begun = _resumed(learner, output / "checkpoints", made_by)
+        if group.is_first:
+            dump_resolved(settings, output / "config.yaml")
+        per_step = settings.optimizer.batch * settings.optimizer.accumulation * group.size
+        schedule = Schedule(len(data.examples), per_step, settings.optimizer, settings.seed)
+        progress = phase("training")
+        with tracking.opened(settings, begun) if group.is_first else tracking.Trackers() as log:
+            if dev is not None and not begun:
+                log.log(0, measured(learner.student, dev.examples, settings, group))
+            for step in range(begun, schedule.steps):
+                lists = [data.examples[place] for place in schedule.places(step)]
+                log.log(step + 1, learner.step(step, lists, schedule.rate(step)))
+                progress(step + 1, schedule.steps)
+                if (step + 1) % settings.checkpoints.every == 0 or step + 1 == schedule.steps:
+                    if dev is not None:
+                        log.log(step + 1, measured(learner.student, dev.examples, settings, group))
+                    if group.is_first:
+                        saved = learner.checkpoint(step + 1, made_by)
+                        checkpoints.save(output / "checkpoints", saved, keep=settings.checkpoints.keep)
+        rows = tracking.read_log(output / "log.jsonl") if group.is_first else []
+        if group.is_first:
+            _finish(learner.student, settings, card.Run(data, dev, rows, group.size))
+        group.wait()
+        return Trained(output / "student", begun, schedule.steps, data, card.last_figures(rows))
+
+
+def _read(settings: TrainSettings) -> tuple[Prepared, Prepared | None]:
+    files = given(settings.data)
+    data = read(files.train, settings, limit=settings.data.limit)
+    require_reasons(files.train, data, settings)
+    return data, None if files.dev is None else read(files.dev, settings)
+
+
+def _prepare(output: Path, *, overwrite: bool) -> None:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        if overwrite:
+            shutil.rmtree(output / "checkpoints", ignore_errors=True)
+    except OSError as error:
+        raise Unwritable(f"{output}: cannot be made a folder ({error.strerror}); name another 'output'") from error
+
+
+def _student(settings: TrainSettings, device: str) -> CausalStudent:
+    how = settings.model
+    return CausalStudent.create(
+        how.base,
+        settings.lora,
+        dtype=how.dtype,
+        seed=settings.seed,
+        revision=how.revision,
+        device=device,
+        max_tokens=how.max_tokens,
+        query_tokens=how.query_tokens,
+        reason_tokens=how.reason_tokens,
+        layout=how.layout,
+        gradient_checkpointing=how.gradient_checkpointing,
+    )
+
+
+def _made_by(settings: TrainSettings, data: Prepared, group: Group) -> Mapping[str, Any]:
+    """What a checkpoint must share with what goes on from it."""
+    return {**settings.model_dump(mode="json", exclude=_FREE), "data": data.digest, "processes": group.size}
+
+
+def _resumed(learner: Learner, folder: Path, made_by: Mapping[str, Any]) -> int:
+    """Take up the newest checkpoint, if there is one; the steps that it has taken."""
+    path = checkpoints.newest(folder)
+    if path is None:
+        return 0
+    found = checkpoints.load(path)
+    checkpoints.require_same(found.made_by, made_by, path)
+    learner.restore(found)
+    return found.step
+
+
+def _finish(student: CausalStudent, settings: TrainSettings, run: card.Run) -> None:
+    """Save the student; put its model card beside it."""
+    folder = Path(settings.output) / "student"
+    student.save(folder, reasons=_taught(settings), trained=card.facts(settings, run))
+    with replacing(folder / "README.md") as file:
+        file.write(card.render(settings, student.manifest, run).encode())
+
+
+def _taught(settings: TrainSettings) -> str:
+    return settings.reasons if settings.kinds else "none"

@@ -1,0 +1,136 @@
+"""From teacher records to lists, targets and reasons."""
+
+import dataclasses
+from pathlib import Path
+
+import lessons
+import pytest
+
+from whyrank.errors import BadInput, MissingFile, UnknownName
+from whyrank.rankers.student_prompt import Kind
+from whyrank.teach.records import Reasons, TeacherRecord
+from whyrank.train.causal import Told
+from whyrank.train.examples import draw, example, given, prepare
+from whyrank.train.settings import DataSettings
+from whyrank.types import Document, Query
+
+BOTH: tuple[Kind, ...] = ("direct", "comparison")
+RECORD = TeacherRecord(
+    key="k",
+    query=Query("q", "why is the sky blue"),
+    documents=(Document("7", "far"), Document("9", "near", title="Sky"), Document("1", "mid")),
+    order=(1, 2, 0),
+    scores=(0.5, 3.0, 2.0),
+    reasons=(Reasons("d0", "c0"), Reasons("d1", "c1"), Reasons("", "c2 ")),
+    labels={"9": 2.0, "7": -1.0},
+    model="made-up",
+)
+
+
+def test_targets_are_places_in_the_order_and_never_identifiers() -> None:
+    one = example(RECORD, DataSettings(), BOTH, is_judged=False)
+    assert one.documents == ("far", "Sky near", "mid")
+    assert (one.targets, one.grades) == ((1.0, 3.0, 2.0), (0, 2, 1))
+    renamed = tuple(dataclasses.replace(d, id=f"{9 - n}") for n, d in enumerate(RECORD.documents))
+    again = dataclasses.replace(RECORD, documents=renamed, labels={})
+    assert example(again, DataSettings(), BOTH, is_judged=False) == one
+
+
+def test_targets_can_be_the_teachers_scores() -> None:
+    assert example(RECORD, DataSettings(targets="scores"), (), is_judged=False).targets == (0.5, 3.0, 2.0)
+
+
+def test_grades_are_judgements_where_there_are_any() -> None:
+    assert example(RECORD, DataSettings(), (), is_judged=True).grades == (0, 2, 0)
+    judged = prepare([RECORD, dataclasses.replace(RECORD, key="other", labels={})], DataSettings(), (), seed=1)
+    assert judged.is_judged
+    assert [one.grades for one in judged.examples] == [(0, 2, 0), (0, 0, 0)]
+
+
+def test_reasons_of_each_kind_and_the_last_is_compared_with_nothing() -> None:
+    query = RECORD.query.text
+    direct = [Told("direct", query, "Sky near", None, "d1"), Told("direct", query, "far", None, "d0")]
+    compared = [Told("comparison", query, "Sky near", "mid", "c1"), Told("comparison", query, "mid", "far", "c2")]
+    assert example(RECORD, DataSettings(), ("direct",), is_judged=False).told == tuple(direct)
+    assert example(RECORD, DataSettings(), ("comparison",), is_judged=False).told == tuple(compared)
+    assert example(RECORD, DataSettings(), BOTH, is_judged=False).told == (direct[0], *compared, direct[1])
+    assert example(RECORD, DataSettings(), (), is_judged=False).told == ()
+
+
+def test_what_cannot_be_learnt_from_is_counted_by_its_reason() -> None:
+    records = [
+        RECORD,
+        dataclasses.replace(RECORD, model="other"),
+        lessons.record(1, status="refused", order=(), reasons=()),
+        lessons.record(2, status="error", order=(), reasons=()),
+        lessons.record(3, documents=1),
+        lessons.record(4, query=Query("q", " \n")),
+        lessons.record(5, scores=(1.0, None, 0.0)),
+        lessons.record(6, status="repaired", scores=(1.0, 2.0, 3.0)),
+    ]
+    found = prepare(records, DataSettings(targets="scores"), BOTH, seed=1)
+    assert len(found.examples) == 2
+    assert found.records == 8
+    assert sum(found.skipped.values()) == 6
+    assert found.skipped == {
+        "given twice": 1,
+        "of status 'refused': the answer ranked nothing": 1,
+        "of status 'error': the answer ranked nothing": 1,
+        "of fewer than two documents": 1,
+        "without a query": 1,
+        "without a score for each document (data.targets: scores)": 1,
+    }
+    assert found.teachers == ("made-up",)
+
+
+def test_filters_are_applied_by_name() -> None:
+    records = [*lessons.records(4), lessons.record(9, status="repaired")]
+    found = prepare(records, DataSettings(filters=("permutation",)), BOTH, seed=1)
+    assert (len(found.examples), found.skipped) == (4, {"dropped by the filter permutation": 1})
+    with pytest.raises(UnknownName, match="permutation"):
+        prepare(records, DataSettings(filters=("permutations",)), BOTH, seed=1)
+
+
+def test_draws_are_nested_whatever_else_is_there() -> None:
+    records = lessons.records(60)
+    small, large = ([one.key for one in draw(records, 42, size)] for size in (10, 30))
+    assert len(small) == 10
+    assert set(small) < set(large)
+    assert small == [one.key for one in records if one.key in small]
+    assert {one.key for one in draw(list(reversed(records)), 42, 10)} == set(small)
+    assert {one.key for one in draw(records, 43, 10)} != set(small)
+    without = [one for one in records if one.key not in small[:5]]
+    assert set(small[5:]) < {one.key for one in draw(without, 42, 10)}
+    assert draw(records, 42, 99) == records
+
+
+def test_what_was_not_drawn_is_counted() -> None:
+    found = prepare(lessons.records(9), DataSettings(), BOTH, seed=1, limit=4)
+    assert (len(found.examples), found.skipped) == (4, {"not drawn (data.limit)": 5})
+
+
+def test_the_digest_is_of_what_is_learnt() -> None:
+    records = lessons.records(5)
+    digest = prepare(records, DataSettings(), BOTH, seed=1).digest
+    assert digest == prepare(records, DataSettings(), BOTH, seed=2).digest
+    assert digest != prepare(records, DataSettings(), ("direct",), seed=1).digest
+    assert digest != prepare(records[::-1], DataSettings(), BOTH, seed=1).digest
+
+
+def test_files_of_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(MissingFile, match=r"holds no train\.jsonl"):
+        given(DataSettings(path=str(tmp_path)))
+    (tmp_path / "train.jsonl.gz").write_bytes(b"")
+    assert given(DataSettings(path=str(tmp_path))) == (tmp_path / "train.jsonl.gz", None)
+    (tmp_path / "dev.jsonl").write_bytes(b"")
+    assert given(DataSettings(path=str(tmp_path))).dev == tmp_path / "dev.jsonl"
+    assert given(DataSettings(path=str(tmp_path), dev="mine.jsonl")).dev == Path("mine.jsonl")
+    single = tmp_path / "train.jsonl.gz"
+    assert given(DataSettings(path=str(single))) == (single, None)
+
+
+def test_a_record_of_no_documents_is_no_list() -> None:
+    empty = TeacherRecord(key="e", query=Query("q", "x"), documents=())
+    assert prepare([empty], DataSettings(), BOTH, seed=1).skipped == {"of status 'ok': the answer ranked nothing": 1}
+    with pytest.raises(BadInput, match="without an order"):
+        TeacherRecord(key="e", query=Query("q", "x"), documents=(Document("a", "b"),))
