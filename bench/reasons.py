@@ -1,11 +1,11 @@
 """Are the reasons of the default ranker true? Rationales measured by re-scoring, by judgements and by human evidence.
 
-    python bench/reasons.py [--sets trec-dl19-passage cranfield] [--judge evidence bm25] [--queries 40]
+    python bench/reasons.py [--sets trec-dl19-passage cranfield] [--ranker student] [--judge student bm25]
     python bench/reasons.py --human                                  # agreement with marked sentences
     python bench/reasons.py --teacher                                # the quotes of a recorded GPT-4 beside ours
 
 Reads the judged collections (WHYRANK_DATA), only to report: nothing was chosen on them. For each collection a fixed
-sample of its judged queries; the BM25 top 20 are reranked by evidence; erasure is measured on the best 5, ranking by
+sample of its judged queries; the BM25 top 20 are reranked; erasure is measured on the best 5, ranking by
 rationales on all 20. Rationales: "evidence", all sentences as `Decomposition.rationale` orders them; "shown", the
 quotes of the direct reasons to the letter; the baselines at random, lead, BM25. Judges: any ranker by name, without
 first-stage scores, and "bm25" with the statistics of the collection. Prints Markdown: the tables in
@@ -32,6 +32,7 @@ from whyrank.evaluate.reasons.judges import Judge, Lexical, by_ranker
 from whyrank.evaluate.reasons.plausibility import found_loosely, plausibility
 from whyrank.evaluate.reasons.rank_from_rationale import rank_from_rationale
 from whyrank.evaluate.reasons.rationales import LEVELS, Rationales, at_random, by_bm25, by_contribution, lead, quoted
+from whyrank.rankers.distilled import DistilledRanker
 from whyrank.rankers.evidence import EvidenceRanker
 from whyrank.types import Direct, Document, Evidence, Query, Ranking
 
@@ -46,6 +47,7 @@ MARKED = ("hit@1", "MRR", "token F1", "token IoU")
 LOWER_IS_BETTER = "suff"
 
 Methods = dict[str, list[Rationales]]
+Explained = EvidenceRanker | DistilledRanker
 
 
 class Marked(NamedTuple):
@@ -55,7 +57,7 @@ class Marked(NamedTuple):
     marks: list[Rationales]
 
 
-def explained(first: Sequence[Ranking], ranker: EvidenceRanker) -> tuple[list[Ranking], Methods]:
+def explained(first: Sequence[Ranking], ranker: Explained) -> tuple[list[Ranking], Methods]:
     """The lists reranked by the default ranker, and every method's rationales of them."""
     rankings = ranker.rerank_many(first)
     taken_apart = [ranker.decompose(r.query, r.documents, [h.first_score for h in r.hits]) for r in rankings]
@@ -134,7 +136,7 @@ def marked_by_teacher() -> Marked:
     return found
 
 
-def against_teacher(judge: str, given: argparse.Namespace, ranker: EvidenceRanker) -> None:
+def against_teacher(judge: str, given: argparse.Namespace, ranker: Explained) -> None:
     """Measure the teacher's quotes beside our evidence, where the quote stands in the passage to the letter."""
     first, answers = teacher()
     places = sorted(random.Random(SEED).sample(range(len(first)), min(given.queries, len(first))))
@@ -153,7 +155,7 @@ def against_teacher(judge: str, given: argparse.Namespace, ranker: EvidenceRanke
     print("; ".join(f"{p.name} {p.count} of {p.of}" for p in (*erased.measured_on, *ranked.measured_on)), flush=True)
 
 
-def human(marked: Marked, ranker: EvidenceRanker, queries: int) -> Measured:
+def human(marked: Marked, ranker: Explained, queries: int) -> Measured:
     """Agreement with what was marked, on a fixed sample."""
     places = sorted(random.Random(SEED).sample(range(len(marked.rankings)), min(queries, len(marked.rankings))))
     marks = {marked.rankings[i].query.id: marked.marks[i] for i in places}
@@ -179,7 +181,7 @@ def table(measured: Sequence[Evaluation], measures: Sequence[str]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def report(name: str, judge: str, given: argparse.Namespace, ranker: EvidenceRanker) -> None:
+def report(name: str, judge: str, given: argparse.Namespace, ranker: Explained) -> None:
     """Measure one collection with one judge and print it."""
     started = time.perf_counter()
     folder = DATA / name
@@ -204,7 +206,8 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="*", default=list(SETS))
-    parser.add_argument("--judge", nargs="+", default=["evidence", "bm25"], help="rankers by name, or bm25")
+    parser.add_argument("--ranker", default=rankers.DEFAULT, help="whose reasons: student, student-open, evidence")
+    parser.add_argument("--judge", nargs="+", default=[rankers.DEFAULT, "bm25"], help="rankers by name, or bm25")
     parser.add_argument("--queries", type=int, default=40, help="sampled of each collection")
     parser.add_argument("--depth", type=int, default=20, help="candidates of each query")
     parser.add_argument("--explained", type=int, default=5, help="best documents on which erasure is measured")
@@ -215,8 +218,8 @@ def main() -> None:
     given = parser.parse_args()
     if not DATA.exists():
         sys.exit(f"no judged collections at {DATA}; set WHYRANK_DATA")
-    ranker = rankers.load("evidence")
-    assert isinstance(ranker, EvidenceRanker)
+    ranker = rankers.load(given.ranker)
+    assert isinstance(ranker, Explained)
     print(f"python {platform.python_version()}, onnxruntime {version('onnxruntime')}, {ranker.name}")
     if given.human:
         for name, marked in (

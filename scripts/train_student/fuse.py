@@ -1,30 +1,31 @@
-"""Fit how much the student counts beside the parts of the evidence ranker, on development splits; then report.
+"""Fit how much the student counts beside the evidence, on development splits.
 
     python scripts/train_student/fuse.py --data-folder build/student --adapter build/student/research
 
-    score = evidence's own score with its shipped weights, scaled by (1 − w)  +  w · c · student
+    score = evidence with its shipped weights  +  scale · student
 
-The parts of the development splits and of the judged sets are computed once by `similarities` and kept beside the
-prepared sets. The weight is the middle of the plateau of mean nDCG@10 over the development splits, as in
-`fit_evidence.py`. The judged sets are read after that, to report.
+The scale is the middle of the plateau of the mean over the dev-* sets that `score.py` scored (nDCG@10) and the held-out
+teacher lists (nDCG@5 with the teacher's order as grades), as in `fit_evidence.py`; it is given to `ship.py`.
 """
 
 import argparse
-import json
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from learning import Data
 from numpy.typing import NDArray
+from score import restored
 from scored_set import ndcg, opened
 
 from whyrank.rankers.evidence import FITTED
+from whyrank.train.body import Student
 
 Array = NDArray[Any]
 NOISE = 0.002
-GRID = np.round(np.arange(0, 1.0001, 0.05), 2)
-UNIT = 0.1  # a student's logit moves as much as a tenth of a cosine
+GRID = (0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5)
 
 
 def evidence(parts: Array, first: Array) -> Array:
@@ -34,40 +35,51 @@ def evidence(parts: Array, first: Array) -> Array:
     return np.asarray(own + fitted["first_stage"] * first / (fitted["half"] + np.abs(first)))
 
 
-def fused(base: Array, student: Array, weight: float) -> Array:
-    """Both, weighted."""
-    return (1 - weight) * base + weight * UNIT * student
-
-
 def mean_ndcg(found: dict[str, Array], given: Array) -> float:
     """nDCG@10 of a set."""
     return float(np.mean(list(ndcg(found, given).values())))
 
 
+def on_held_out_lists(data: Data, student: Student) -> list[float]:
+    """Mean nDCG@5 of the teacher's own lists at every scale; there is no first stage in them."""
+    discounts = 1 / np.log2(np.arange(2, 102))
+    rows = []
+    for group in data.of("dual-reasons", held_out=True):
+        pairs = list(data.pairs(group))
+        with torch.no_grad():
+            read = student.read(data.batch(pairs), dtype=torch.bfloat16).scores_P.numpy()
+        grades, known = data.columns["target"][pairs], data.columns["known"][pairs]
+        grades = grades - grades.min()
+        ideal = np.sort(grades)[::-1] @ discounts[: len(grades)]
+        orders = [np.argsort(-(known + scale * read), kind="stable") for scale in GRID]
+        rows.append([grades[order] @ discounts[: len(order)] / ideal for order in orders])
+    return [float(value) for value in np.mean(rows, axis=0)]
+
+
 def main() -> None:
-    """Fit on dev-*, report test-*; only sets with parts and scores are read."""
+    """Print every scale's figures and the choice."""
     parser = argparse.ArgumentParser(description="Fuse student and evidence.")
     parser.add_argument("--data-folder", type=Path, default=Path("build/student"))
     parser.add_argument("--adapter", type=Path, required=True)
     given = parser.parse_args()
-    sets = {}
-    for path in sorted(given.data_folder.glob("parts-*.npz")):
-        name = path.stem.removeprefix("parts-")
-        scored = given.adapter / f"scores-{name}.npy"
-        if scored.exists():
-            found, known = opened(given.data_folder / f"{name}.npz"), opened(path)
-            assert (found["did"] == known["did"]).all(), name
-            sets[name] = found, evidence(known["parts"], found["first"]), np.load(scored)
-    dev = {n: s for n, s in sets.items() if n.startswith("dev-")}
-    curve = [np.mean([mean_ndcg(f, fused(b, s, w)) for f, b, s in dev.values()]) for w in GRID]
-    plateau = GRID[np.array(curve) >= max(curve) - NOISE]
-    weight = round(float(plateau.mean()), 2)
-    print("weight | " + " | ".join(f"{w:g}: {c:.4f}" for w, c in zip(GRID, curve, strict=True)))
-    print(f"chosen: {weight}\n\n| set | queries | first | evidence | student | fused |\n|---|---|---|---|---|---|")
-    for name, (found, base, student) in sets.items():
-        row = [mean_ndcg(found, s) for s in (found["first"], base, student, fused(base, student, weight))]
-        print(f"| {name} | {len(ndcg(found, base))} | " + " | ".join(f"{v:.4f}" for v in row) + " |")
-    (given.adapter / "fusion.json").write_text(json.dumps({"weight": weight, "unit": UNIT}) + "\n")
+    curves = {}
+    for scored in sorted(given.adapter.glob("scores-dev-*.npy")):
+        name = scored.stem.removeprefix("scores-")
+        found, student = opened(given.data_folder / f"{name}.npz"), np.load(scored)
+        base, read = (
+            evidence(found["parts"], found["first"]),
+            np.where(np.isfinite(student), student, student[np.isfinite(student)].min()),
+        )
+        curves[name] = [mean_ndcg(found, base + scale * read) for scale in GRID]
+    curves["held-out teacher lists"] = on_held_out_lists(
+        Data(given.data_folder / "groups.npz"), restored(given.adapter)
+    )
+    print("| set | " + " | ".join(f"{scale:g}" for scale in GRID) + " |\n|" + "---|" * (len(GRID) + 1))
+    mean = np.mean(list(curves.values()), axis=0)
+    for name, curve in {**curves, "**mean**": mean}.items():
+        print(f"| {name} | " + " | ".join(f"{value:.4f}" for value in curve) + " |")
+    plateau = [scale for scale, value in zip(GRID, mean, strict=True) if value >= max(mean) - NOISE]
+    print(f"\nplateau: {plateau}; middle {np.mean(plateau):.3f}")
 
 
 if __name__ == "__main__":

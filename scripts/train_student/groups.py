@@ -142,7 +142,7 @@ def splade(folder: Path, rng: np.random.Generator) -> Iterator[Group]:
         ranked = sorted(strong[query.id].items(), key=lambda item: -item[1])[:100]
         listed = {d for d, _ in ranked}
         below = [d for d in weak[query.id] if d not in listed]
-        for _ in range(2):
+        for _ in range(10):
             picked = [
                 int(i)
                 for i in (*rng.choice(10, 3, False), *(10 + rng.choice(30, 3, False)), *(40 + rng.choice(60, 2, False)))
@@ -215,7 +215,7 @@ def squad(folder: Path, rng: np.random.Generator) -> Iterator[Group]:
     texts = {d.id: d.full_text for d in formats.read_documents(existing(folder, "corpus.jsonl"))}
     qrels, run = formats.read_qrels(folder / "qrels.trec"), formats.read_run(existing(folder, "bm25.trec"))
     queries = sorted(formats.read_queries(existing(folder, "queries.jsonl")), key=lambda q: q.id)
-    for n, i in enumerate(rng.permutation(len(queries))[:12_000]):
+    for n, i in enumerate(rng.permutation(len(queries))[:5_000]):
         query = queries[i]
         right = next(iter(qrels[query.id]))
         wrong = [d for d in run.get(query.id, {}) if d != right]

@@ -23,15 +23,16 @@ from tokenizers import Tokenizer
 from whyrank import formats
 from whyrank.encode.passages import CLS, SEP, cut, harmless
 from whyrank.encode.weights import SHIPPED
+from whyrank.rankers.evidence import EvidenceRanker
 from whyrank.retrieve import BM25
 from whyrank.text import split_sentences
-from whyrank.types import Document, Ranking
+from whyrank.types import Document, Query, Ranking
 
 WINDOW, QUERY, OVERLAP = 256, 96, 32  # tokens: a pair with its three markers, the query at most, what passages share
 TRAINED = 176  # tokens a pair in training: long texts lose their end, which halves what they cost
 HELD_OUT_LISTS = 100
-EASIER = 2  # texts of other queries added to each teacher list
-MS_MARCO = ("dual-reasons", "windows", "rank-zephyr", "instructir")
+EASIER = 3  # texts of other queries added to each teacher list
+MS_MARCO = ("dual-reasons", "windows", "rank-zephyr", "splade", "instructir")
 FITTED = 150  # queries of each training split that weights are fitted on, held out of training
 DEPTH = 100
 NINE = (
@@ -142,6 +143,13 @@ def gold(group: Group) -> list[int]:
     return result
 
 
+def known_scores(groups: Sequence[Group]) -> list[list[float]]:
+    """What the evidence ranker says of each text before any training, without a first stage."""
+    lists = [Ranking.of(Query("q", g.query), [Document(str(i), t) for i, t in enumerate(g.texts)]) for g in groups]
+    read = [{h.document.id: h.score or 0.0 for h in r} for r in EvidenceRanker().rerank_many(lists)]
+    return [[scores[str(i)] for i in range(len(g.texts))] for g, scores in zip(groups, read, strict=True)]
+
+
 def training(data: Path, out: Path, tokenizer: Tokenizer, seed: int) -> None:
     """groups.npz and groups.json; 100 teacher lists are marked as held out, with all lists of the same queries."""
     tests, fitted = kept_away(data)
@@ -159,12 +167,12 @@ def training(data: Path, out: Path, tokenizer: Tokenizer, seed: int) -> None:
     pairs = Pairs(tokenizer)
     names = list(SOURCES)
     columns: dict[str, list[int | float]] = {
-        k: [] for k in ("source", "order", "held_out", "group_end", "target", "gold")
+        k: [] for k in ("source", "order", "held_out", "group_end", "target", "gold", "known")
     }
     report: dict[str, dict[str, object]] = {}
     for name, groups in found.items():
         count: Counter[str] = Counter()
-        for group in groups:
+        for group, known in zip(groups, known_scores(groups), strict=True):
             mine = name == "dual-reasons" and words(group.query) in held_out
             reason = (
                 "near a judged query" if tests.is_near(group.query)
@@ -180,6 +188,7 @@ def training(data: Path, out: Path, tokenizer: Tokenizer, seed: int) -> None:
                 pairs.add(query, text, WINDOW if mine else TRAINED)
             columns["target"] += group.targets
             columns["gold"] += gold(group)
+            columns["known"] += known
             columns["group_end"].append(len(columns["target"]))
             columns["source"].append(names.index(name))
             columns["order"].append(group.kind == "order")
@@ -188,7 +197,7 @@ def training(data: Path, out: Path, tokenizer: Tokenizer, seed: int) -> None:
         source = SOURCES[name]
         report[name] = {"folder": source.folder, "licence": source.licence, "terms": source.terms, **count}
         print(name, dict(count), file=sys.stderr, flush=True)
-    kinds: dict[str, type] = {"target": np.float32, "order": np.bool_, "held_out": np.bool_}
+    kinds: dict[str, type] = {"target": np.float32, "known": np.float32, "order": np.bool_, "held_out": np.bool_}
     arrays: dict[str, Any] = {k: np.array(v, dtype=kinds.get(k, np.int32)) for k, v in columns.items()}
     np.savez(out / "groups.npz", names=np.array(names), **pairs.arrays(), **arrays)
     (out / "groups.json").write_text(json.dumps(report, indent=1) + "\n")
@@ -210,11 +219,15 @@ def scored(rankings: Sequence[Ranking], qrels: dict[str, dict[str, float]], path
             dids.append(hit.document.id)
             first.append(hit.first_score)
             grade.append(qrels[ranking.query.id].get(hit.document.id, 0.0))
+    parts = [p for one in EvidenceRanker().similarities(rankings) for p in one]
     chosen = {r.query.id for r in rankings}
     judged = {q: sorted((max(g, 0.0) for g in qrels[q].values()), reverse=True)[:10] for q in chosen}
     ideal = json.dumps(judged)
-    np.savez(path, owner=np.array(owner, dtype=np.int32), qid=np.array(qids), did=np.array(dids),
-             first=np.array(first), grade=np.array(grade), ideal=np.array(ideal), **pairs.arrays())  # fmt: skip
+    arrays: dict[str, Any] = {
+        "owner": np.array(owner, dtype=np.int32), "qid": np.array(qids), "did": np.array(dids),
+        "first": np.array(first), "parts": np.array(parts), "grade": np.array(grade), "ideal": np.array(ideal),
+    }  # fmt: skip
+    np.savez(path, **arrays, **pairs.arrays())
 
 
 def candidates(folder: Path, split: Dev, chosen: Sequence[str], depth: int) -> list[Ranking]:
@@ -246,6 +259,8 @@ def main() -> None:
     )
     parser.add_argument("--only", nargs="+", choices=("groups", "dev", "nine"), default=["groups", "dev", "nine"])
     given = parser.parse_args()
+    if given.dev_queries > FITTED:
+        parser.error(f"--dev-queries is at most {FITTED}: further ones are trained on")
     given.out.mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer.from_file(str(SHIPPED / "tokenizer.json"))
     if "groups" in given.only:

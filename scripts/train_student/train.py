@@ -13,6 +13,7 @@ import json
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from learning import Data, Settings, epochs, held_out_figures, step_losses
@@ -29,7 +30,15 @@ def save(student: Student, settings: Settings, out: Path) -> None:
     partial.replace(out / "adapter.safetensors")
 
 
-def train(data: Data, settings: Settings, out: Path, *, check_every: int, minutes: float, start: Path | None) -> None:
+class Limits(NamedTuple):
+    """When to look and when to stop: minutes of processor time, pairs, steps between checkpoints."""
+
+    minutes: float
+    until: int
+    check_every: int
+
+
+def train(data: Data, settings: Settings, out: Path, limits: Limits, start: Path | None) -> None:
     """The loop. Progress is the share of pairs seen, or of minutes gone if that is more; the rate falls to 0."""
     torch.manual_seed(settings.seed)
     student = Student(shipped_numbers(), rank=settings.rank, scale=settings.scale, seed=settings.seed)
@@ -48,11 +57,12 @@ def train(data: Data, settings: Settings, out: Path, *, check_every: int, minute
     with (out / "log.jsonl").open("w") as log:
         while True:
             elapsed = (time.process_time() - started) / 60
-            progress = max(seen / settings.pairs, elapsed / minutes)
+            progress = max(seen / settings.pairs, elapsed / limits.minutes)
             factor = min(1.0, progress / settings.warm_up + 1e-3) * max(0.0, 1 - progress)
             for group, rate in zip(optimizer.param_groups, full, strict=True):
                 group["lr"] = rate * factor
-            if progress < 1:
+            is_over = progress >= 1 or seen >= limits.until
+            if not is_over:
                 chosen = [next(groups) for _ in range(settings.groups)]
                 batch = data.batch([p for g in chosen for p in data.pairs(g)])
                 found = step_losses(data, chosen, batch, student.read(batch, dtype=torch.bfloat16), settings)
@@ -62,13 +72,13 @@ def train(data: Data, settings: Settings, out: Path, *, check_every: int, minute
                 optimizer.zero_grad(set_to_none=True)
                 seen, tokens, step = seen + len(batch.lengths), tokens + len(batch.ids_N), step + 1
                 recent = {n: 0.95 * recent.get(n, v.item()) + 0.05 * v.item() for n, v in found.items()}
-            if step % check_every == 0 or progress >= 1:
+            if step % limits.check_every == 0 or is_over:
                 row = {"step": step, "pairs": seen, "tokens": tokens, "minutes": elapsed, "rate": full[0] * factor}
-                figures = held_out_figures(data, student) if step % (4 * check_every) == 0 or progress >= 1 else {}
+                figures = held_out_figures(data, student) if step % (4 * limits.check_every) == 0 or is_over else {}
                 log.write(json.dumps({k: round(v, 6) for k, v in (row | recent | figures).items()}) + "\n")
                 log.flush()
                 save(student, settings, out)
-            if progress >= 1:
+            if is_over:
                 return
 
 
@@ -79,16 +89,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=1e9, help="of processor time, if that ends before --pairs")
     parser.add_argument("--start", type=Path, help="the folder of a run to start from, instead of the body")
+    parser.add_argument(
+        "--until", type=int, default=10**12, help="pairs after which to stop, whatever the rate is then"
+    )
     parser.add_argument("--check-every", type=int, default=25, help="steps between checkpoints")
     for name, value in asdict(Settings()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     given = vars(parser.parse_args())
-    folder, out, minutes, check_every = (given.pop(n) for n in ("data_folder", "out", "minutes", "check_every"))
-    start = given.pop("start")
+    folder, out, start = (given.pop(n) for n in ("data_folder", "out", "start"))
+    limits = Limits(*(given.pop(n) for n in Limits._fields))
     settings = Settings(**given)
     out.mkdir(parents=True, exist_ok=True)
     (out / "settings.json").write_text(json.dumps(asdict(settings), indent=1) + "\n")
-    train(Data(folder / "groups.npz"), settings, out, check_every=check_every, minutes=minutes, start=start)
+    train(Data(folder / "groups.npz"), settings, out, limits, start)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @lru_cache(maxsize=4)
-def load(name: str = "evidence", *, threads: int | None = None) -> Reranker:
+def load(name: str = rankers.DEFAULT, *, threads: int | None = None) -> Reranker:
     """Load a ranker by name; the same call gives the same ranker.
 
     Args:
@@ -33,7 +33,7 @@ def rerank(
     documents: Iterable[str | Document | Mapping[str, Any]],
     *,
     scores: Sequence[float | None] | None = None,
-    ranker: str | Reranker = "evidence",
+    ranker: str | Reranker = rankers.DEFAULT,
     depth: int | None = DEPTH,
     top_k: int | None = None,
     min_probability: float | None = None,
@@ -83,7 +83,7 @@ def rerank(
 
 
 def explain(
-    ranking: Ranking, *, ranker: str | Reranker = "evidence", top: int = 3, writer: "LM | None" = None
+    ranking: Ranking, *, ranker: str | Reranker = rankers.DEFAULT, top: int = 3, writer: "LM | None" = None
 ) -> Explanations:
     """Give the reasons for a ranking: why each of the best `top` hits answers, and why it stands above the next.
 

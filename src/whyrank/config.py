@@ -149,7 +149,7 @@ class RerankSettings(Settings):
     """What `whyrank rerank` is told.
 
     Attributes:
-        ranker: name of the ranker; "evidence" if None, or with a model what that model is made for.
+        ranker: name of the ranker; the default if None, or with a model what that model is made for.
         depth: how many candidates of each query are read; the others keep their order below.
         top_k: how many are returned; all if None.
         explain: for how many of the best documents reasons are given.

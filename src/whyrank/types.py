@@ -189,6 +189,7 @@ class Decomposition:
         terms: the summands.
         sentences: the document's, in order.
         matches: how well each of them meets the query on its own, in a unit of the scorer's; () if it does not say.
+        pointing: how strongly a head that was trained to point names each of them; () if there is none.
     """
 
     document_id: str
@@ -196,6 +197,13 @@ class Decomposition:
     terms: tuple[Term, ...]
     sentences: tuple[Span, ...]
     matches: tuple[float, ...] = ()
+    pointing: tuple[float, ...] = ()
+
+    @property
+    def pointed(self) -> Span | None:
+        """The sentence that a head points at, the first of the strongest; None without head or sentence."""
+        strongest = max(self.pointing, default=-math.inf)
+        return None if strongest == -math.inf else self.sentences[self.pointing.index(strongest)]
 
     def by_sentence(self) -> dict[Span, float]:
         """What each sentence carries; terms that belong to no sentence are left out."""
@@ -208,11 +216,14 @@ class Decomposition:
     def rationale(self) -> tuple[Span, ...]:
         """The sentences, the most telling first: the one that carries most, then those that meet the query best.
 
-        What a sentence carries alone does not order them well: where two say the same, one carries all of it, and
-        only `matches` tells the other from one that says nothing. Without matches they stand by what they carry.
+        Where a head was trained to point, the sentence it names stands first. What a sentence carries alone does not
+        order them well: where two say the same, one carries all of it, and only `matches` tells the other from one that
+        says nothing. Without matches they stand by what they carry.
         """
         carried = self.by_sentence()
         by_weight = sorted(carried, key=lambda span: -carried[span])
+        if self.pointed is not None:
+            by_weight.sort(key=lambda span: span != self.pointed)
         if not self.matches:
             return tuple(by_weight)
         match = dict(zip(self.sentences, self.matches, strict=True))
@@ -243,6 +254,7 @@ class Direct:
         source: the language model that wrote it; "" for our own words, which follow from `terms`.
         status: "ok", or what is wrong with it: "repaired", the answer was broken, or quotes what the document does not
             hold; "refused", "truncated" or "error", no reason was given and `text` says so.
+        pointed: the sentence that the ranker points at as the one that answers, if it learnt to; no part of the score.
     """
 
     document_id: str
@@ -252,6 +264,7 @@ class Direct:
     terms: tuple[Term, ...] = ()
     source: str = ""
     status: Status = "ok"
+    pointed: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ def test_bad_runs(run: Run, lines: Lines, tmp_path: Path) -> None:
 
 
 def test_a_very_long_document_is_cut_and_that_is_said(run: Run, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whyrank.rankers.evidence.MAX_DOCUMENT_CHARS", 1_000)
+    monkeypatch.setattr("whyrank.rankers.matching.MAX_DOCUMENT_CHARS", 1_000)
     file = lines("d.jsonl", [{"id": "long", "text": "Cats purr. " * 1_000}, {"id": "short", "text": "Stocks fell."}])
     ended = run("rerank", "cats", file, "-e", 0)
     [ranking] = ended.rankings

@@ -132,12 +132,12 @@ def test_a_document_given_twice_is_an_error(run: Run, here: Path) -> None:
 
 
 def test_a_calibration_of_ones_own_decides_what_is_kept(run: Run, here: Path, lines: Lines) -> None:
+    from whyrank.rankers import load
     from whyrank.rankers.calibration import Calibration, Temperature
-    from whyrank.rankers.evidence import EvidenceRanker
 
     lines("d.jsonl", [{"id": "a", "text": "Rain falls from clouds."}, {"id": "b", "text": "Cats purr."}])
     strict = Temperature(0.001, 5.0)
-    Calibration(EvidenceRanker().name, strict, strict).save(here / "strict.json")
+    Calibration(load().name, strict, strict).save(here / "strict.json")
     asked = ("rerank", "why does rain fall?", "d.jsonl", "-f", "jsonl", "-e", "0", "-c", "min_probability=0.5")
     assert run(*asked).ids == ["a"]
     assert run(*asked, "-c", "calibration=strict.json").ids == []

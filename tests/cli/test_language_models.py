@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ended import Lines, Run
+from whyrank.rankers import DEFAULT
 
 pytest.importorskip("openai")
 from faults import Faults, answer
@@ -172,7 +173,7 @@ def test_on_a_screen_the_order_comes_first_and_reasons_as_they_are_written(
 
 def test_a_model_writes_reasons_for_the_default_ranker(run: Run, model: Model, documents: str) -> None:
     own = json.loads(run("rerank", QUERY, documents, "--format", "jsonl", "--explain", "0").out)
-    flags = ("--ranker", "evidence", "--model", "openai:m", "--url", model.url, "--explain", "1", "--format", "jsonl")
+    flags = ("--ranker", DEFAULT, "--model", "openai:m", "--url", model.url, "--explain", "1", "--format", "jsonl")
     code, out, _ = run("rerank", QUERY, documents, *flags)
     assert code == 0
     told = json.loads(out)

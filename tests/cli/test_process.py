@@ -15,7 +15,7 @@ import pytest
 import whyrank
 from ended import CORPUS
 
-WHYRANK = (sys.executable, "-m", "whyrank.cli")
+WHYRANK = (sys.executable, "-m", "whyrank")
 HOSTILE = {"id": "a\x1b[31m", "title": "t\x1b]0;title\x07", "text": "stale \x1b[2J bread \x9b31m \u202e"}
 
 

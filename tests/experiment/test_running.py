@@ -18,7 +18,7 @@ from whyrank import config, formats
 from whyrank.errors import BadInput, MissingFile, UnknownName
 from whyrank.experiment import ExperimentSettings
 from whyrank.experiment import run as conduct
-from whyrank.experiment.store import alone
+from whyrank.formats.locks import alone
 from whyrank.rankers.calibration import Calibration
 from whyrank.rankers.evidence import EvidenceRanker
 from whyrank.types import Progress
@@ -113,7 +113,7 @@ def test_more_queries_pay_for_the_new_ones_only(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_killed_and_run_again_the_results_are_the_same(finished: Path, tmp_path: Path) -> None:
     given = settings(tmp_path)
-    command = [sys.executable, "-m", "whyrank.cli", "evaluate", "-q", "--config", str(tmp_path / "exp.yaml")]
+    command = [sys.executable, "-m", "whyrank", "evaluate", "-q", "--config", str(tmp_path / "exp.yaml")]
     for wait in (1.2, 2.0):
         killed = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
         time.sleep(wait)

@@ -16,13 +16,10 @@ from whyrank.errors import BadInput
 from whyrank.rankers import RANKERS, load
 from whyrank.rankers.bi_encoder import BiEncoder
 from whyrank.rankers.evidence import (
-    CHUNK,
-    CHUNK_CHARS,
-    MAX_DOCUMENT_CHARS,
     MAX_QUERY_CHARS,
     EvidenceRanker,
-    _chunks,
 )
+from whyrank.rankers.matching import CHUNK, CHUNK_CHARS, MAX_DOCUMENT_CHARS, in_chunks
 from whyrank.rankers.outcome import in_order
 from whyrank.types import Document, Query, Ranking, Reranker, Scorer, Span, Usage
 
@@ -48,7 +45,7 @@ def test_it_is_a_reranker_and_a_scorer(ranker: EvidenceRanker) -> None:
     assert isinstance(ranker, Scorer)
     assert isinstance(load("evidence"), EvidenceRanker)
     assert not isinstance(BiEncoder(), Scorer)
-    assert set(RANKERS) == {"evidence", "bi-encoder"}
+    assert set(RANKERS) == {"student", "student-open", "evidence", "bi-encoder"}
 
 
 @pytest.mark.parametrize("first", [FIRST, (None,) * 6, (1.0, None, 2.0, None, None, 0.5)])
@@ -202,12 +199,12 @@ def test_no_documents_are_no_scores_whatever_the_query(ranker: EvidenceRanker) -
 
 
 def test_long_documents_are_read_a_few_at_a_time() -> None:
-    keys: list[tuple[str, str | None]] = [("x" * n, None) for n in (10, 10**5, 1, 10**7, 10**5, 5)]
-    assert [key for chunk in _chunks(keys) for key in chunk] == keys
+    keys = ["x" * n for n in (10, 10**5, 1, 10**7, 10**5, 5)]
+    assert [key for chunk in in_chunks(keys, len) for key in chunk] == keys
     assert MAX_DOCUMENT_CHARS == 10**5  # what lies beyond is not read, and does not count
     assert CHUNK_CHARS == 250_000
-    assert [len(chunk) for chunk in _chunks(keys)] == [4, 2]
-    assert [len(chunk) for chunk in _chunks([("", str(i)) for i in range(CHUNK + 1)])] == [CHUNK, 1]
+    assert [len(chunk) for chunk in in_chunks(keys, len)] == [4, 2]
+    assert [len(chunk) for chunk in in_chunks([""] * (CHUNK + 1), len)] == [CHUNK, 1]
 
 
 def test_a_score_that_is_no_number_ranks_nothing(ranker: EvidenceRanker) -> None:

@@ -13,7 +13,7 @@ from whyrank.rankers.matching import Asked, Match, Sheet, match
 from whyrank.types import Document, Query, Ranking, Span
 
 DOCUMENT = Document("d", "Up it. Along up.")
-SHEET = Sheet.of(DOCUMENT, 100)
+SHEET = Sheet.of(DOCUMENT)
 UP, ALONG = [0.0, 1.0], [1.0, 0.0]
 ASKED = Asked(np.array(ALONG, np.float32), np.array([UP, ALONG], np.float32), ("up", "along"), 4)
 

@@ -52,6 +52,7 @@ def demo(
     from whyrank.cli import output as results
     from whyrank.cli.progress import working
     from whyrank.datasets.demo import load_demo
+    from whyrank.rankers import DEFAULT
 
     corpus = load_demo()
     asked = _asked(query, corpus)
@@ -65,7 +66,9 @@ def demo(
             raise typer.Exit(results.concluded(written, to))
     console = results.screen()
     found = len(before[0])
-    console.print(f"{len(corpus.documents)} documents · BM25 finds {found} for this question · evidence reranks them\n")
+    console.print(
+        f"{len(corpus.documents)} documents · BM25 finds {found} for this question · {DEFAULT} reranks them\n"
+    )
     results.show(after[0], console, SHOWN)
     console.print()
     _summary(corpus, before[1:], after[1:], console)
@@ -90,13 +93,14 @@ def _ranked(
 ) -> "tuple[list[Ranking], list[Ranking]]":
     """What BM25 finds for each query, and the same reranked; the first with reasons."""
     from whyrank.cli.ranking import load_ranker
+    from whyrank.rankers import DEFAULT
     from whyrank.reason.giving import with_reasons
     from whyrank.retrieve import BM25
 
     work.phase("searching")
     index = BM25.build(corpus.documents)
     before = index.search_many(queries, k=DEPTH)
-    ranker = load_ranker("evidence", threads, work)
+    ranker = load_ranker(DEFAULT, threads, work)
     first, *rest = ranker.rerank_many(before, progress=work.phase("reranking"))
     work.phase("finding reasons")
     return before, [with_reasons(first, ranker, explain), *rest]
@@ -107,11 +111,13 @@ def _summary(corpus: "Demo", before: "Sequence[Ranking]", after: "Sequence[Ranki
     from rich.table import Table
     from rich.text import Text
 
+    from whyrank.rankers import DEFAULT
+
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bright_black")
     table.add_column("", justify="right", style="bright_black")
     table.add_column("the demo's questions")
     table.add_column("first by BM25")
-    table.add_column("first by evidence")
+    table.add_column(f"first by {DEFAULT}")
     hits = [0, 0]
     for number, (query, *lists) in enumerate(zip(corpus.queries, before, after, strict=True), 1):
         cells = []

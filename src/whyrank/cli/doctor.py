@@ -83,16 +83,22 @@ def _machine() -> Iterator[Finding]:
 
 
 def _model() -> Iterator[Finding]:
+    from whyrank.encode.adapters import shipped_adapter
     from whyrank.encode.weights import SHIPPED, read_checked, read_manifest
+    from whyrank.rankers import STUDENTS
 
     try:
         manifest = read_manifest(SHIPPED)
         sizes = [len(read_checked(SHIPPED, name, manifest)) for name in manifest["files"]]
+        students = [shipped_adapter(name) for name in STUDENTS]
     except WhyrankError as error:
         yield Finding("model", False, str(error))
         return
     detail = f"{manifest['name']}: {len(sizes)} files, {sum(sizes) / 1e6:.1f} MB, every sha256 as in the manifest"
     yield Finding("model", True, detail)
+    sizes = [file["bytes"] for student in students for file in student.manifest["files"].values()]
+    names = ", ".join(student.name for student in students)
+    yield Finding("students", True, f"{names}: {sum(sizes) / 1e6:.1f} MB, every sha256 as in the manifests")
 
 
 def _same_bits() -> Iterator[Finding]:
@@ -106,7 +112,7 @@ def _same_bits() -> Iterator[Finding]:
     try:
         scores = []
         for threads in (None, 1):
-            ranker = rankers.load("evidence", threads=threads)
+            ranker = rankers.load(rankers.DEFAULT, threads=threads)
             assert isinstance(ranker, Scorer)
             scores.append(ranker.score(query, documents, [None] * len(documents)))
             scores.append([ranker.score(query, [document], [None])[0] for document in documents])

@@ -51,12 +51,13 @@ def explain(
     from whyrank.cli import output as results
     from whyrank.cli.progress import working
     from whyrank.errors import BadInput
+    from whyrank.rankers import DEFAULT
 
     if ranker is not None and query is None:
         raise BadInput("--ranker belongs to --query; a saved result is explained with the ranker that made it")
     to = results.target(format_, output, top_k, quiet=quiet)
     with working(quiet=quiet) as work:
-        found = _ranked(file, query, ranker or "evidence", threads, work)
+        found = _ranked(file, query, ranker or DEFAULT, threads, work)
         chosen = _chosen(found, query_id, pair)
         if pair is None:
             explained = (_explained(ranking, top, threads, work) for ranking in chosen)

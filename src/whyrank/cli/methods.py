@@ -72,7 +72,8 @@ def _print_rankers() -> None:
     for name, known in RANKERS.items():
         console.print(Text(f"  {name}", style="bold"))
         console.print(Padding(Text(known.summary), (0, 0, 0, 4)))
-        console.print(f"    licence {known.licence} · reasons: {known.explains}", style="bright_black")
+        terms = f"licence: {known.licence} · reasons: {known.explains}"
+        console.print(Padding(Text(terms, style="bright_black"), (0, 0, 0, 4)))
 
 
 def _print_models() -> None:

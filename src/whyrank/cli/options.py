@@ -54,7 +54,7 @@ RankerOption: TypeAlias = Annotated[
     typer.Option(
         "--ranker",
         metavar="NAME",
-        help="A ranker that 'whyrank methods' lists; by default evidence, with a --model what it is made for.",
+        help="A ranker that 'whyrank methods' lists; by default student, with a --model what it is made for.",
     ),
 ]
 ThreadsOption: TypeAlias = Annotated[

@@ -74,7 +74,7 @@ def how_many_reasons(asked: int | None, ranker: str | None, *, has_model: bool, 
         return asked or 0
     can = has_model or RANKERS[ranker or DEFAULT].explains != "none"
     if asked and not can:
-        raise BadInput(f"{ranker} gives no reasons; use --ranker evidence, name a --model, or --explain 0")
+        raise BadInput(f"{ranker} gives no reasons; use --ranker student or evidence, name a --model, or --explain 0")
     if asked is None:
         return EXPLAINED if fits and can else 0
     return asked
@@ -170,7 +170,7 @@ def maker(ranking: Ranking, threads: int | None, work: Work) -> Scorer:
     found = as_scorer(maker_if_known(ranking, threads, work))
     if found is None:
         made_by = f"was made by {ranking.ranker!r}" if ranking.ranker else "does not say what made it"
-        raise BadInput(f"query {ranking.query.id!r}: the ranking {made_by}; only evidence can say why")
+        raise BadInput(f"query {ranking.query.id!r}: the ranking {made_by}; only student and evidence can say why")
     return found
 
 
@@ -186,5 +186,6 @@ def maker_if_known(ranking: Ranking, threads: int | None, work: Work) -> Reranke
     """
     from whyrank.rankers import RANKERS
 
-    name = next((known for known in RANKERS if ranking.ranker.startswith(known)), None)
+    fitting = [known for known in RANKERS if ranking.ranker.startswith(known)]
+    name = max(fitting, key=len, default=None)
     return None if name is None else load_ranker(name, threads, work)

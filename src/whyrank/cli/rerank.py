@@ -194,7 +194,19 @@ def _settings(config: list[str], flags: dict[str, Any]) -> "RerankSettings":
     limits = [flag for key, flag in _OF_MODELS.items() if flags.get(key) is not None]
     if limits and not files and not any(item.startswith("model.name=") for item in overrides):
         raise BadInput(f"{limits[0]} belongs to a language model; name one with --model")
-    return load(RerankSettings, files[0] if files else None, overrides)
+    return _of_a_student(load(RerankSettings, files[0] if files else None, overrides))
+
+
+def _of_a_student(settings: "RerankSettings") -> "RerankSettings":
+    """The settings; where the model is a student of ours by its name, the ranker that it makes stands instead."""
+    from whyrank.rankers import STUDENTS
+
+    if settings.model is None or settings.model.name not in STUDENTS:
+        return settings
+    from whyrank.rankers.building import named_student
+
+    ranker = named_student(settings.ranker, settings.model)
+    return settings.model_copy(update={"model": None, "ranker": ranker})
 
 
 def _given(

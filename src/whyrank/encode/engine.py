@@ -24,8 +24,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 from tokenizers import Tokenizer
 
+from whyrank.encode.adapters import Adapter
 from whyrank.encode.passages import Cutter, Passage
-from whyrank.encode.weights import SHIPPED, graph_numbers, read_checked, read_manifest
+from whyrank.encode.weights import SHIPPED, Array, graph_numbers, read_checked, read_manifest
 from whyrank.errors import BadInput, Corrupt
 
 # B passages in a batch, T tokens, W width of a vector
@@ -50,11 +51,15 @@ class Encoder:
         threads: batches that run side by side; by default the cores this process may use, at most eight.
         window: tokens a passage, the two markers included; at most the body's number of positions.
         batch_tokens: tokens a batch at most (a single longer passage is a batch of its own).
+        adapter: merged into the body; none by default.
 
     Raises:
         Corrupt: a file of the model is damaged or does not match its manifest.
         MissingFile: the folder or its manifest is absent.
         BadInput: a number out of range.
+
+    Attributes:
+        last_norm: weight and bias, each [W], of the norm that every token vector has passed last.
     """
 
     def __init__(
@@ -64,6 +69,7 @@ class Encoder:
         threads: int | None = None,
         window: int = WINDOW,
         batch_tokens: int = BATCH_TOKENS,
+        adapter: Adapter | None = None,
     ) -> None:
         manifest = read_manifest(folder)
         if not 8 <= window <= manifest["positions"]:
@@ -74,10 +80,15 @@ class Encoder:
             raise BadInput(f"batch_tokens is {batch_tokens}; accepted: 1 or more")
         self.name: str = manifest["name"]
         self.fingerprint = _fingerprint(manifest, window)
+        if adapter is not None:
+            self.name, self.fingerprint = f"{self.name}+{adapter.name}", f"{self.fingerprint}+{adapter.fingerprint}"
         self.width: int = manifest["width"]
         self.threads = threads or sensible_threads()
         self._batch_tokens = batch_tokens
-        self._session = _session(folder, manifest)
+        numbers = _numbers(folder, manifest, adapter)
+        last = f"{manifest['layers'] - 1}.down.norm"
+        self.last_norm: tuple[Vectors, Vectors] = numbers[f"{last}.weight"], numbers[f"{last}.bias"]
+        self._session = _session(read_checked(folder, "graph.onnx", manifest), numbers)
         self._cutter = Cutter(_tokenizer(folder, manifest), window=window, overlap=min(OVERLAP, window // 4))
         self._owned_pool: tuple[int, ThreadPoolExecutor] | None = None
 
@@ -91,6 +102,10 @@ class Encoder:
     def passages(self, texts: Sequence[str]) -> list[list[Passage]]:
         """The passages of each text, in order; every text has at least one."""
         return self._cutter.passages(texts)
+
+    def tokens(self, texts: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
+        """Ids and offsets of each text's tokens, without markers and uncut."""
+        return self._cutter.tokens(texts)
 
     def continuing_pieces(self) -> frozenset[int]:
         """Ids of the word pieces that continue a word ("##ing")."""
@@ -160,13 +175,18 @@ def unit(vector: Vectors) -> Vectors:
     return vector / np.float32(norm) if norm > 0 else vector
 
 
-def _session(folder: Path, manifest: dict[str, Any]) -> onnxruntime.InferenceSession:
-    graph = read_checked(folder, "graph.onnx", manifest)
+def _numbers(folder: Path, manifest: dict[str, Any], adapter: Adapter | None) -> dict[str, Array]:
     try:
         stored = load(read_checked(folder, "weights.safetensors", manifest))
         numbers = graph_numbers(stored, manifest["layers"])
     except (SafetensorError, KeyError, ValueError) as error:
         raise Corrupt(f"{folder / 'weights.safetensors'}: does not fit the graph ({error})") from error
+    if adapter is None:
+        return numbers
+    return adapter.merged(numbers, manifest["files"]["weights.safetensors"]["sha256"][:12])
+
+
+def _session(graph: bytes, numbers: dict[str, Array]) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3

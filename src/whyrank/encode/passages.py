@@ -71,11 +71,16 @@ class Cutter:
         """The passages of each text, in order; a text without tokens has one, of the two markers."""
         return [
             [
-                Passage((CLS, *one.ids[a:b], SEP), tuple(one.offsets[a:b]))
-                for a, b in cut(len(one.ids), self.window - 2, self.overlap)
+                Passage((CLS, *ids[a:b], SEP), tuple(offsets[a:b]))
+                for a, b in cut(len(ids), self.window - 2, self.overlap)
             ]
-            for one in self._tokenizer.encode_batch([harmless(t) for t in texts], add_special_tokens=False)
+            for ids, offsets in self.tokens(texts)
         ]
+
+    def tokens(self, texts: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
+        """Ids and offsets of each text's tokens, without markers and uncut."""
+        read = self._tokenizer.encode_batch([harmless(t) for t in texts], add_special_tokens=False)
+        return [(one.ids, one.offsets) for one in read]
 
     def continuing_pieces(self) -> frozenset[int]:
         """Ids of the word pieces that continue a word ("##ing")."""

@@ -13,10 +13,11 @@ from whyrank.errors import Corrupt, MissingFile
 Array: TypeAlias = NDArray[Any]
 SHIPPED = Path(__file__).parent / "model"
 FORMAT = 1
+FILES = frozenset({"graph.onnx", "tokenizer.json", "weights.safetensors"})
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a model folder.
+def read_manifest(folder: Path, names: frozenset[str] = FILES) -> dict[str, Any]:
+    """The manifest of a model folder, which must name these files.
 
     Raises:
         MissingFile: the folder or its manifest is absent.
@@ -31,7 +32,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise Corrupt(f"{path}: not readable as JSON ({error}); reinstall whyrank or restore the model") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise Corrupt(f"{path}: not a model manifest of format {FORMAT}; this whyrank cannot read it")
-    absent = {"graph.onnx", "tokenizer.json", "weights.safetensors"} - set(manifest.get("files", ()))
+    absent = names - set(manifest.get("files", ()))
     if absent:
         raise Corrupt(f"{path}: does not name {', '.join(sorted(absent))}; reinstall whyrank or restore the model")
     return manifest

@@ -19,7 +19,8 @@ from whyrank.experiment.outcome import Calibrated, Explained, Outcome, contrasts
 from whyrank.experiment.reporting import write
 from whyrank.experiment.settings import ExperimentSettings, System
 from whyrank.experiment.steps import Phase
-from whyrank.experiment.store import Store, alone
+from whyrank.experiment.store import Store
+from whyrank.formats.locks import alone
 from whyrank.rankers.building import refuse_without_model, resolve
 from whyrank.rankers.calibration import Calibration
 from whyrank.types import Progress, Qrels, Ranking, Reranker, Run, Scorer
@@ -54,6 +55,8 @@ def run(settings: ExperimentSettings, phase: Phase | None = None) -> Outcome:
 
 
 def _loaded(system: System, threads: int | None) -> Reranker:
+    if system.model is not None and system.model.name in rankers.STUDENTS:
+        return resolve(system.ranker, model=system.model, ask=system.ask, threads=threads).ranker
     name = system.ranker or (rankers.DEFAULT if system.model is None else None)
     if name is not None and name in rankers.RANKERS:
         if system.model is not None:

@@ -38,7 +38,7 @@ class System(Settings):
         """What tables call it."""
         if self.name or self.model is None:
             return self.name or self.ranker or DEFAULT
-        parts = [self.ranker, *self.model.name.split(":")[1:]]
+        parts = [self.ranker, self.model.name.partition(":")[2] or self.model.name]
         return "-".join(re.sub(r"[^\w.+-]+", "-", part).strip("-.") for part in parts if part)
 
 
@@ -113,7 +113,7 @@ class ExperimentSettings(Settings):
     queries: Count | None = None
     first_stage: str = "bm25"
     depth: Count = 100
-    rankers: tuple[Annotated[System, BeforeValidator(_system)], ...] = (System(ranker="evidence"),)
+    rankers: tuple[Annotated[System, BeforeValidator(_system)], ...] = (System(ranker=DEFAULT),)
     runs: Annotated[Mapping[str, str], BeforeValidator(_runs)] = {}
     measures: Annotated[tuple[str, ...], Field(min_length=1)] = ("nDCG@10", "RR@10", "R@100")
     ties: Ties = "rank"

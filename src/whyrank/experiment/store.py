@@ -8,14 +8,14 @@ hold results of many settings and none is mistaken for another's.
 import hashlib
 import json
 import os
-import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from whyrank.errors import BadInput, Corrupt, Unwritable
+from whyrank.errors import Corrupt, Unwritable
+from whyrank.formats.locks import lock
 
 
 def fingerprint(*parts: object) -> str:
@@ -47,7 +47,7 @@ class Store:
         except OSError as error:
             raise Unwritable(f"{path}: cannot be written ({error.strerror}); name another folder") from error
         try:
-            _lock(self._file, self._path)
+            lock(self._file, self._path)
             self._records = self._read()
         except BaseException:
             self._file.close()
@@ -121,44 +121,6 @@ class Store:
             os.fsync(self._file.fileno())
         except OSError as error:
             raise Unwritable(f"{self._path}: cannot be mended ({error.strerror})") from error
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Work in a folder as the only process that does.
-
-    Raises:
-        BadInput: another process is at work there.
-        Unwritable: the folder cannot be written to.
-    """
-    path = folder / "lock"
-    try:
-        file = path.open("a+b")
-    except OSError as error:
-        raise Unwritable(f"{path}: cannot be written ({error.strerror}); name another folder") from error
-    with file:
-        _lock(file, path)
-        yield
-
-
-def _lock(file: BinaryIO, path: Path) -> None:
-    """Take the file for this process; the system lets it go when the process ends, however it ends."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError) as error:
-        raise BadInput(
-            f"{path}: another process is working on this experiment; wait for it, or name another folder"
-        ) from error
-    except OSError as error:
-        raise Unwritable(f"{path}: cannot be locked ({error.strerror}); name a folder on another disk") from error
 
 
 def _record(line: bytes) -> Mapping[str, Any] | None:

@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from whyrank.errors import UnknownName, unknown
+from whyrank.rankers.student_folder import is_hub_id, is_student
 from whyrank.types import Reranker
 
 
@@ -25,9 +26,21 @@ class Known(NamedTuple):
 
 
 RANKERS: Mapping[str, Known] = {
+    "student": Known(
+        "whyrank.rankers.distilled:research",
+        "the default: evidence, and a student of GPT-4 that reads query and document together and points at the answer",
+        "research and other non-commercial use; texts and teachers it learnt from: whyrank/encode/students/research",
+        "direct, comparison, counterfactual",
+    ),
+    "student-open": Known(
+        "whyrank.rankers.distilled:openly",
+        "the same, with a student that learnt from openly licensed texts alone (also: --model open)",
+        "CC BY-SA 4.0",
+        "direct, comparison, counterfactual",
+    ),
     "evidence": Known(
         "whyrank.rankers.evidence:EvidenceRanker",
-        "the default: whole document, late interaction, best sentence and first stage, taken apart exactly",
+        "whole document, late interaction, best sentence and first stage, taken apart exactly; half the work",
         "Apache-2.0",
         "direct, comparison, counterfactual",
     ),
@@ -38,20 +51,28 @@ RANKERS: Mapping[str, Known] = {
         "none",
     ),
 }
-DEFAULT = "evidence"
+DEFAULT = "student"
+STUDENTS: Mapping[str, str] = {"research": "student", "open": "student-open"}
+"""The adapters that come with whyrank, as they are named where a model is named, and the rankers they make."""
 
 
 def load(name: str = DEFAULT, *, threads: int | None = None) -> Reranker:
     """Load a ranker by name.
 
     Args:
-        name: a key of `RANKERS`.
+        name: a key of `RANKERS`, or a student that `whyrank train` made: its folder, or its id on the Hugging Face hub.
         threads: threads to compute with; by default the cores this process may use, at most eight.
 
     Raises:
         UnknownName: there is no such ranker; near matches are listed.
         Corrupt: its model is damaged.
+        MissingFile: no student of this id can be fetched.
+        MissingExtra: what a student of `whyrank train` needs is not installed.
     """
+    if is_student(name) or is_hub_id(name):
+        from whyrank.rankers.student import load_folder
+
+        return load_folder(name, threads=threads)
     if name not in RANKERS:
         error = unknown("ranker", name, RANKERS)
         raise UnknownName(f"{error}; those that ask a language model are made by whyrank.llm_ranker") from None

@@ -19,6 +19,7 @@ from whyrank.rankers.models import open_model
 from whyrank.rankers.pairwise import LikelierOfTwo, NamedBetter
 from whyrank.rankers.pointwise import LikelyQuery, LikelyRelevant, StatedRelevance
 from whyrank.rankers.setwise import LikeliestLabel, NamedBest
+from whyrank.rankers.student_folder import is_hub_id, is_student
 from whyrank.rankers.untidy import Policy
 from whyrank.rankers.verdict import Judge
 from whyrank.types import Reranker
@@ -129,12 +130,15 @@ def check_name(name: str) -> None:
     """Refuse a name that means nothing.
 
     Raises:
-        UnknownName: it is neither a ranker of whyrank's own, nor a kind of question, nor a known checkpoint.
+        UnknownName: it is neither a ranker of whyrank's own, nor a kind of question, nor a known checkpoint, nor a
+            student of `whyrank train`: a folder, or an id on the hub that resembles no known one.
     """
     known = (*rankers.RANKERS, *KINDS, *known_models())
-    if name in known:
+    if name in known or is_student(name):
         return
     near = get_close_matches(name, known, n=3, cutoff=0.5)
+    if is_hub_id(name) and not near:
+        return
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     raise UnknownName(
         f"no ranker called {name!r}; {hint}known: {', '.join((*rankers.RANKERS, *KINDS))}, and the ids of checkpoints "
@@ -164,9 +168,12 @@ def resolve(
         BadInput: settings that do not fit each other, or a model that cannot do what they need.
         MissingExtra: what the backend needs is not installed.
     """
+    if isinstance(model, ModelSettings) and model.name in rankers.STUDENTS:
+        return resolve(named_student(name, model), ask=ask, threads=threads)
     if name is None and model is None:
         name = rankers.DEFAULT
-    if name is not None and name in rankers.RANKERS:
+    is_ours = name in rankers.RANKERS or (name is not None and is_student(name))
+    if name is not None and (is_ours or (is_hub_id(name) and name not in known_models() and model is None)):
         refuse_without_model(name, ask)
         return Resolved(rankers.load(name, threads=threads), _writer(_opened(model)))
     if name is not None:
@@ -186,6 +193,21 @@ def resolve(
     assert lm is not None
     kind = next((kind for kind in KINDS if kind == name), None)
     return Resolved(build(lm, kind=kind, ask=ask, known=checkpoint), _writer(lm))
+
+
+def named_student(name: str | None, model: ModelSettings) -> str:
+    """The ranker that an adapter of ours makes, where one is named in the place of a language model.
+
+    Raises:
+        BadInput: another ranker was named beside it, or a setting that only a language model has.
+    """
+    student = rankers.STUDENTS[model.name]
+    if name not in (None, student, rankers.DEFAULT):
+        raise BadInput(f"{model.name} names the ranker {student}, and {name} was named too; leave one out")
+    strange = sorted(n for n, f in ModelSettings.model_fields.items() if n != "name" and getattr(model, n) != f.default)
+    if strange:
+        raise BadInput(f"{model.name} is a student of ours and no language model; leave model.{strange[0]} out")
+    return student
 
 
 def _served(lm: LM) -> str:

@@ -1,4 +1,4 @@
-"""The default ranker: a score built from what can be pointed at, so that its reasons are exact.
+"""The evidence: a score built from what can be pointed at, so that its reasons are exact.
 
     score(q, d) = a · whole document + b · late interaction + c · best sentence + e · first stage
 
@@ -17,7 +17,7 @@ import math
 import time
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -28,16 +28,14 @@ from whyrank.encode.engine import Encoder
 from whyrank.encode.passages import Passage
 from whyrank.errors import BadInput
 from whyrank.rankers.calibration import Calibration
-from whyrank.rankers.matching import Asked, Match, Sheet, match, read_query
+from whyrank.rankers.matching import MAX_DOCUMENT_CHARS, Asked, Match, Sheet, in_chunks, match, read_query
 from whyrank.rankers.outcome import check_depth, in_order
 from whyrank.types import Decomposition, Document, Hit, Progress, Query, Ranking, Span, Term, Usage
 
 Key: TypeAlias = tuple[str, str | None]  # what makes two documents the same to a reader: full text and title
 Found: TypeAlias = dict[tuple[int, Key], tuple[Match | None, Sheet]]  # by query and document; None for an empty one
 
-MAX_DOCUMENT_CHARS = 100_000
 MAX_QUERY_CHARS = 20_000
-CHUNK, CHUNK_CHARS = 512, 250_000  # documents held at once, and characters: some seconds between two reports
 FITTED = Path(__file__).with_name("evidence.toml")
 CALIBRATED = Path(__file__).with_name("evidence.calibration.json")
 
@@ -75,7 +73,7 @@ class _Job:
 
 
 class EvidenceRanker:
-    """The default ranker; implements `Reranker` and `Scorer`.
+    """Ranks by what can be pointed at alone; implements `Reranker` and `Scorer`.
 
     Args:
         encoder: the body; the shipped one by default.
@@ -209,7 +207,7 @@ class EvidenceRanker:
         found: Found = {}
         usage = [Usage(prompt_tokens=query.read) if query else Usage() for query in asked]
         done = 0
-        for chunk in _chunks(wanted):
+        for chunk in in_chunks(wanted, lambda key: len(key[0])):
             jobs = self._jobs([(wanted[key][0], tuple(wanted[key][1])) for key in chunk])
             for key, job in zip(chunk, jobs, strict=True):
                 _account(usage, job)
@@ -223,7 +221,7 @@ class EvidenceRanker:
         return found, usage
 
     def _jobs(self, documents: Sequence[tuple[Document, tuple[int, ...]]]) -> list[_Job]:
-        sheets = [Sheet.of(d, MAX_DOCUMENT_CHARS) for d, _ in documents]
+        sheets = [Sheet.of(d) for d, _ in documents]
         cut = self._encoder.passages([s.text for s in sheets])
         return [_Job(s, tuple(p), q) for s, p, (_, q) in zip(sheets, cut, documents, strict=True)]
 
@@ -275,21 +273,6 @@ class EvidenceRanker:
             scores.append(math.fsum(t.value for t in self._terms(asked, found, sheet, hit.first_score)))
             cuts.append(sheet.cut)
         return in_order(ranking, scores, ranker=self.name, usage=usage, cuts=cuts)
-
-
-def _chunks(keys: Iterable[Key]) -> Iterator[list[Key]]:
-    """Documents that are read together: few enough to hold, and to say soon how far the work is."""
-    chunk: list[Key] = []
-    characters = 0
-    for key in keys:
-        size = min(len(key[0]), MAX_DOCUMENT_CHARS)
-        if chunk and (len(chunk) == CHUNK or characters + size > CHUNK_CHARS):
-            yield chunk
-            chunk, characters = [], 0
-        chunk.append(key)
-        characters += size
-    if chunk:
-        yield chunk
 
 
 def _key(document: Document) -> Key:

@@ -5,8 +5,9 @@ same bits in whatever order passages arrive.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,10 @@ from whyrank.types import Document, Span
 
 # Q query tokens, T tokens of a passage, S sentences that a passage touches, W width of a vector
 Places = NDArray[np.intp]
+T = TypeVar("T")
+
+MAX_DOCUMENT_CHARS = 100_000
+CHUNK, CHUNK_CHARS = 512, 250_000  # documents held at once, and characters: some seconds between two reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +59,20 @@ class Sheet:
     cut: int
 
     @classmethod
-    def of(cls, document: Document, limit: int) -> "Sheet":
-        """Lay a document out; only its first `limit` characters are read."""
+    def of(cls, document: Document) -> "Sheet":
+        """Lay a document out; only its first `MAX_DOCUMENT_CHARS` characters are read."""
         full = document.full_text
         title = document.title or ""
         body = len(title) + 1 if title else 0
-        text = full[:limit]
-        spans = [Span(a, b, "title") for a, b in [(0, min(len(title), limit))] if text[a:b].strip()]
+        text = full[:MAX_DOCUMENT_CHARS]
+        spans = [Span(a, b, "title") for a, b in [(0, min(len(title), MAX_DOCUMENT_CHARS))] if text[a:b].strip()]
         spans += [Span(a, b) for a, b in split_sentences(text[body:])]
         starts = [span.start + (body if span.field == "text" else 0) for span in spans]
         return cls(text, tuple(starts), tuple(spans), len(full) - len(text))
+
+    def place(self, start: int) -> int:
+        """The sentence that a token starting there stands in."""
+        return max(0, bisect_right(self.starts, start) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +108,26 @@ class Match:
             sentence_place=nearest.sentence_place,
             by_sentence=np.maximum(self.by_sentence, other.by_sentence),
         )
+
+
+def in_chunks(items: Iterable[T], characters: Callable[[T], int]) -> Iterator[list[T]]:
+    """Documents that are read together: few enough to hold, and to say soon how far the work is.
+
+    Args:
+        items: what stands for a document each.
+        characters: how long the text of one is; what lies beyond the limit is not read, and does not count.
+    """
+    chunk: list[T] = []
+    held = 0
+    for item in items:
+        size = min(characters(item), MAX_DOCUMENT_CHARS)
+        if chunk and (len(chunk) == CHUNK or held + size > CHUNK_CHARS):
+            yield chunk
+            chunk, held = [], 0
+        chunk.append(item)
+        held += size
+    if chunk:
+        yield chunk
 
 
 def rows_at_length_one(vectors_TW: Vectors) -> Vectors:
@@ -141,7 +170,7 @@ def match(asked: Asked, sheet: Sheet, passage: Passage, vectors_TW: Vectors) -> 
 
 def sentence_places(sheet: Sheet, passage: Passage) -> Places:
     """For each token between the markers, the sentence that it stands in."""
-    return np.array([max(0, bisect_right(sheet.starts, start) - 1) for start, _ in passage.offsets], dtype=np.intp)
+    return np.array([sheet.place(start) for start, _ in passage.offsets], dtype=np.intp)
 
 
 def read_query(text: str, passages: Sequence[Passage], vectors: Sequence[Vectors], continues: frozenset[int]) -> Asked:

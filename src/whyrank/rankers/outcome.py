@@ -28,7 +28,8 @@ def check_calibrated(calibrated: object) -> Calibrated:
         return calibrated
     name = getattr(calibrated, "name", type(calibrated).__name__)
     raise BadInput(
-        f"the scores of {name} are not calibrated, so they have no probability; use evidence, or fit a calibration"
+        f"the scores of {name} are not calibrated, so they have no probability; use student or evidence, or fit a "
+        "calibration"
     )
 
 

@@ -34,6 +34,9 @@ TAUGHT: dict[str, tuple[Kind, ...]] = {
     "both": ("direct", "comparison"),
 }
 """What a student was taught → the kinds of reasons that it writes."""
+TOLERANCES = {"float32": 1e-5}
+HALF_PRECISION = 2.0**-5
+"""Of other number formats: four units in the last place of bfloat16."""
 _PURPOSE = "a causal student"
 
 
@@ -74,6 +77,8 @@ class StudentRanker:
     Attributes:
         name: base and fingerprint: another base, adapter, head, prompt or mode has another name.
         kinds: the reasons that it was taught to write.
+        tolerance: how far two scores of the same pair may lie apart, of 1 or of the score if that is more: by which
+            batches they were read in. 0 in isolated mode.
     """
 
     def __init__(
@@ -93,6 +98,7 @@ class StudentRanker:
             raise BadInput(f"batch_tokens={batch_tokens}; give a number of at least 1")
         self.kinds = TAUGHT.get(manifest.reasons, ())
         self.mode = mode
+        self.tolerance = 0.0 if mode == "isolated" else TOLERANCES.get(manifest.dtype, HALF_PRECISION)
         self._network = network
         self._writer = Writer(network.causal, network.tokenizer, is_seq2seq=False)
         self._batch_tokens = batch_tokens if mode == "fast" else 1

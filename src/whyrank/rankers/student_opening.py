@@ -7,7 +7,7 @@ from transformers import AutoTokenizer
 from whyrank._extras import require
 from whyrank.errors import BadInput, MissingFile
 from whyrank.lm.transformers_loading import Loaded, load
-from whyrank.rankers.student_folder import FILES, Manifest
+from whyrank.rankers.student_folder import FILES, MANIFEST, Manifest
 from whyrank.rankers.student_network import Network
 
 
@@ -51,7 +51,8 @@ def open_network(
         loaded = open_base(named, revision=revision, device=device, dtype=manifest.dtype)
     except MissingFile as error:
         raise MissingFile(
-            f"{folder}: the model that it was trained on is not there ({error}); say with base=FOLDER where it is"
+            f'{folder}: the model that it was trained on is not there ({error}); write where it is as "base" into '
+            f"{Path(folder) / MANIFEST}, or give rankers.student.load_folder base=FOLDER"
         ) from error
     root = Path(folder).expanduser()
     own = AutoTokenizer.from_pretrained(root, trust_remote_code=False)

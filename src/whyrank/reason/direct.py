@@ -57,7 +57,8 @@ def direct_reason(query: Query, document: Document, decomposition: Decomposition
         document: the document that was scored.
         decomposition: its score taken apart.
         max_evidence: how many sentences to give at most, the most telling first (`Decomposition.rationale`): those that
-            add something, and those that would, if another did not say the same (`NEARLY_AS_WELL`).
+            add something, those that would, if another did not say the same (`NEARLY_AS_WELL`), and the one that is
+            pointed at.
 
     Raises:
         BadInput: the decomposition is of another document, or has a span outside of it.
@@ -70,16 +71,20 @@ def direct_reason(query: Query, document: Document, decomposition: Decomposition
     weights = {c.span: c for c in carried(decomposition.terms)}
     told = [weights.get(span, Carried(span, 0.0, ())) for span in decomposition.rationale()]
     alike = _alike(decomposition) if any(c.contribution > 0 for c in told) else frozenset()
-    strong = [c for c in told if c.contribution > 0 or (c.contribution == 0 and c.span in alike)][:max_evidence]
+    pointed = decomposition.pointed
+    strong = [c for c in told if c.contribution > 0 or c.span == pointed or (c.contribution == 0 and c.span in alike)][
+        :max_evidence
+    ]
     evidence = tuple(
         Evidence(document.quote(c.span), c.span, c.contribution, worth_naming(c.query_terms)) for c in strong
     )
     return Direct(
         document_id=document.id,
-        text=wording(document, decomposition.terms),
+        text=wording(document, decomposition.terms, pointed),
         evidence=evidence,
         score=decomposition.score,
         terms=decomposition.terms,
+        pointed=pointed,
     )
 
 
@@ -90,7 +95,7 @@ def _alike(decomposition: Decomposition) -> frozenset[Span]:
     return frozenset(span for span, match in pairs if match >= least > 0)
 
 
-def wording(document: Document, terms: Sequence[Term]) -> str:
+def wording(document: Document, terms: Sequence[Term], pointed: Span | None = None) -> str:
     """The reason in English: a pure function of what is saved with it, so that it can be checked."""
     sentences = carried(terms)
     if any(c.contribution > 0 for c in sentences):
@@ -101,7 +106,18 @@ def wording(document: Document, terms: Sequence[Term]) -> str:
         first = "The document is empty."
     else:
         first = "No sentence of it carries any of the score."
-    return " ".join(filter(None, [first, _rest(elsewhere(terms))]))
+    return " ".join(filter(None, [first, _pointing(document, sentences, pointed), _rest(elsewhere(terms))]))
+
+
+def _pointing(document: Document, sentences: Sequence[Carried], pointed: Span | None) -> str:
+    """Which sentence the student points at, unless there is but one."""
+    if pointed is None or not document.without([pointed]).full_text.strip():
+        return ""
+    strongest = [c for c in sentences[:1] if c.contribution > 0]
+    is_strongest = any(document.quote(c.span) == document.quote(pointed) for c in strongest)
+    return sentence(
+        f"the student points at {'the strongest sentence, too' if is_strongest else quoted(document, pointed)}"
+    )
 
 
 def _met(terms: Sequence[Term]) -> tuple[str, ...]:

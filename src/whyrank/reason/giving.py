@@ -6,6 +6,7 @@ from dataclasses import replace
 from whyrank.errors import BadInput
 from whyrank.lm.base import LM
 from whyrank.reason.explanations import explain
+from whyrank.reason.told import Teller, tell_reasons
 from whyrank.reason.written import write_reasons, write_reasons_many
 from whyrank.types import Comparison, Direct, Progress, Ranking, Scorer
 
@@ -36,9 +37,13 @@ def with_reasons(
         scorer = _maker(ranking, ranker)
         written = write_reasons(ranking, writer, top=top, scorer=scorer, on_reason=on_reason)
         return replace(ranking, explanations=written)
+    if isinstance(ranker, Teller) and ranker.name == ranking.ranker:
+        return replace(ranking, explanations=tell_reasons(ranking, ranker, top=top))
     if not isinstance(ranker, Scorer):
         name = getattr(ranker, "name", type(ranker).__name__)
-        raise BadInput(f"{name} gives no reasons; use evidence, or name a language model that can write them")
+        raise BadInput(
+            f"{name} gives no reasons; use student or evidence, or name a language model that can write them"
+        )
     if any(hit.placed for hit in ranking):
         raise BadInput(
             f"query {ranking.query.id!r}: the ranking was made by {ranking.ranker}, which gives no scores to take "

@@ -63,6 +63,11 @@ def _reasons(ranking: Ranking, scorer: Scorer, hits: dict[str, Hit]) -> Iterator
         subject = f"query {ranking.query.id!r}, document {direct.document_id!r}"
         message = _unlike_terms(direct.terms, apart[direct.document_id].terms)
         yield Check("terms", subject, not message, message)
+        pointed = apart[direct.document_id].pointed
+        if direct.pointed is not None or pointed is not None:
+            ok = direct.pointed == pointed
+            message = "" if ok else f"is said to point at {direct.pointed}; read again it points at {pointed}"
+            yield Check("pointed", subject, ok, message)
     for comparison in pairs:
         subject = f"query {ranking.query.id!r}, {comparison.upper_id!r} above {comparison.lower_id!r}"
         if comparison.differences:

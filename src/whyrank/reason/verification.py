@@ -112,6 +112,7 @@ def _direct(ranking: Ranking, hits: dict[str, Hit], direct: Direct) -> Iterator[
         return
     yield held(subject, direct)
     spans = [t.span for t in direct.terms if t.span] + [e.span for e in direct.evidence if e.span]
+    spans += [direct.pointed] if direct.pointed else []
     damage = _damage(hit.document, spans, [t.value for t in direct.terms])
     yield Check("spans", subject, not damage, damage)
     if damage:
@@ -124,7 +125,7 @@ def _direct(ranking: Ranking, hits: dict[str, Hit], direct: Direct) -> Iterator[
     if has_numbers(direct):
         yield _sums("sum", subject, "terms", total(t.value for t in direct.terms), "score", direct.score)
         quotable = [(hit.document, span) for span in spans]
-        expected = directs.wording(hit.document, direct.terms)
+        expected = directs.wording(hit.document, direct.terms, direct.pointed)
         verdict = judge(direct.text, expected, direct_values(direct), quotable, ranking.query)
         yield _text(subject, verdict)
 

@@ -60,7 +60,9 @@ def _ours(reason: Direct | Comparison) -> Iterator[str]:
 def _written(reason: Direct | Comparison) -> Iterator[str]:
     quotes = quotes_of(reason)
     turning = isinstance(reason, Comparison) and reason.counterfactual is not None
-    if has_numbers(reason) or turning or any(e.contribution is not None or e.query_terms for e in quotes):
+    pointed = isinstance(reason, Direct) and reason.pointed is not None
+    numbers = has_numbers(reason) or any(e.contribution is not None or e.query_terms for e in quotes)
+    if numbers or turning or pointed:
         yield f"is written by {reason.source!r}, yet bears numbers of a score, which that writer did not make"
     if reason.status not in (*GIVEN, *NOT_GIVEN):
         yield f"has the status {reason.status!r}; expected one of {', '.join((*GIVEN, *NOT_GIVEN))}"

@@ -52,6 +52,12 @@ class Setting:
     is_signed: bool
 
 
+POINTED = (
+    '<span aria-hidden="true" title="the student points at this sentence">☞ </span>'
+    '<span class="sr">the student points at this sentence: </span>'
+)
+
+
 def safe(text: str) -> str:
     """Foreign text for element content and quoted attributes."""
     return escape(visible(text), quote=True)
@@ -146,7 +152,7 @@ def _marked(text: str, marks: Sequence[Mark], start: int, end: int) -> str:
 
 def _why(direct: Direct, document: Document, first: int, setting: Setting) -> str:
     evidence = direct.evidence[:EVIDENCE_SHOWN]
-    listed = _quotes(evidence, document, first) if direct.source else _evidence(evidence, document, first)
+    listed = _quotes(evidence, document, first) if direct.source else _evidence(direct, document, first)
     more = len(direct.evidence) - EVIDENCE_SHOWN
     rest = f'<p class="aside">and {figures.counted(more, "more sentence")}</p>' if more > 0 else ""
     return (
@@ -171,14 +177,15 @@ def _byline(reason: Direct | Comparison) -> str:
     return f'<p class="by">{did.capitalize()}<bdi>{safe(reason.source)}</bdi>.</p>'
 
 
-def _evidence(evidence: Sequence[Evidence], document: Document, first: int) -> str:
+def _evidence(direct: Direct, document: Document, first: int) -> str:
+    evidence = direct.evidence[:EVIDENCE_SHOWN]
     if not evidence:
         return ""
     line = figures.scale(e.contribution for e in evidence)
     items = []
     for number, item in enumerate(evidence, first):
         terms = ", ".join(safe(term) for term in item.query_terms[: figures.WORDS_SHOWN])
-        words = f'<bdi class="terms">{terms}</bdi>'
+        words = f'{POINTED if item.span == direct.pointed else ""}<bdi class="terms">{terms}</bdi>'
         if not is_found(document, item):
             words = f"<span>{_lost(item)} {words}</span>"
         bar = '<span class="no-bar"></span>' if item.contribution is None else bars.signed(line, item.contribution)

@@ -42,7 +42,7 @@ def direct_block(direct: Direct, document: Document, look: Look, *, is_signed: b
             rows.append(_quotes([("", document, direct.evidence)], look))
         rows.extend(_byline(direct, look) if is_signed else ())
     elif direct.evidence:
-        rows.append(_evidence_table(direct.evidence, document, look))
+        rows.append(_evidence_table(direct, document, look))
     return Group(*rows)
 
 
@@ -130,7 +130,8 @@ def _byline(reason: Direct | Comparison, look: Look) -> Iterator[Text]:
         yield Text.assemble((look.sign("— ", "-- "), MUTED), words)
 
 
-def _evidence_table(evidence: tuple[Evidence, ...], document: Document, look: Look) -> Table:
+def _evidence_table(direct: Direct, document: Document, look: Look) -> Table:
+    evidence = direct.evidence
     line = figures.scale(e.contribution for e in evidence)
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(justify="right", no_wrap=True, overflow="crop")
@@ -140,18 +141,21 @@ def _evidence_table(evidence: tuple[Evidence, ...], document: Document, look: Lo
         style = EVIDENCE_AGAINST if (item.contribution or 0) < 0 else EVIDENCE
         value = figures.carried(item.contribution)
         bar = look.bar(line.share(item.contribution), 5, style)
-        grid.add_row(look.text(value, style=style), bar, _quote(item, document, look))
+        grid.add_row(
+            look.text(value, style=style), bar, _quote(item, document, look, is_pointed=item.span == direct.pointed)
+        )
     if len(evidence) > EVIDENCE_SHOWN:
         grid.add_row("", "", Text(f"and {len(evidence) - EVIDENCE_SHOWN} more", style=MUTED))
     return grid
 
 
-def _quote(item: Evidence, document: Document, look: Look) -> Text:
+def _quote(item: Evidence, document: Document, look: Look, *, is_pointed: bool) -> Text:
     if item.span is None or not is_found(document, item):
         words = Text.assemble((_LOST, "yellow"), look.quote(item.quote, QUOTE_LIMIT))
     else:
         field = "title: " if item.span.field == "title" else ""
-        words = Text.assemble((field, MUTED), look.quote(document.quote(item.span), QUOTE_LIMIT))
+        mark = look.sign("☞ ", "> ") if is_pointed else ""
+        words = Text.assemble((mark, EVIDENCE), (field, MUTED), look.quote(document.quote(item.span), QUOTE_LIMIT))
     if item.query_terms:
         words.append("\n").append_text(look.line(" · ".join(item.query_terms[: figures.WORDS_SHOWN]), style=MUTED))
     return words

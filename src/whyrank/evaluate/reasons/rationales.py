@@ -14,7 +14,6 @@ from typing import NamedTuple, TypeAlias
 
 from whyrank.errors import BadInput, DuplicateId
 from whyrank.evaluate.reasons.judges import Lexical
-from whyrank.rankers.evidence import MAX_DOCUMENT_CHARS
 from whyrank.rankers.matching import Sheet
 from whyrank.text import tokens
 from whyrank.types import Decomposition, Direct, Document, Ranking, Span
@@ -31,7 +30,7 @@ LEVELS = ("1", "2", "3", "10%", "20%", "50%")
 
 def sentences_of(document: Document) -> Rationale:
     """The sentences of a document as the evidence ranker reads it, in reading order; a title is one, and the first."""
-    return Sheet.of(document, MAX_DOCUMENT_CHARS).spans
+    return Sheet.of(document).spans
 
 
 def words_of(document: Document, span: Span) -> list[tuple[int, int]]:

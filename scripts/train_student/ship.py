@@ -1,0 +1,102 @@
+"""A training run as an adapter that ships: 8-bit factors, a manifest, a model card.
+
+    python scripts/train_student/ship.py --name research --scale 0.035 --runs FOLDER [FOLDER …]
+
+The runs in the order in which each started from the one before; the last one ships. The card is filled from what
+training wrote: sources with their licences and counts, settings, figures. A typical candidate's logit is the mean over
+the dev-* sets that `score.py` scored.
+"""
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+from learning import SHARES
+from safetensors.numpy import load_file, save
+
+from whyrank.encode.adapters import quantised
+from whyrank.encode.weights import SHIPPED, read_manifest
+
+TERMS = {
+    "research": "research and other non-commercial use only: trained on MS MARCO and on collections free for research",
+    "open": "CC BY-SA 4.0: trained on texts under CC BY-SA, CC BY and MIT only",
+}
+CARD = """# The student `{name}`
+
+A LoRA adapter of rank {rank} and two heads over the embedded body (all-MiniLM-L6-v2, Apache-2.0), distilled by
+Reason-to-Rank: {pairwise} RankNet + {listwise} listwise + {evidence} evidence, {pairs:,} pairs, {tokens:,} tokens in
+{runs} of `scripts/train_student/train.py`, each from where the one before had come, seed {seed}. settings.jsonl and
+log.jsonl have every setting and the course of training; docs/methods.md has the figures.
+
+**Terms: {terms}.**
+The texts themselves are not in it. NOTICE names the sources.
+
+| source | licence | groups | pairs | removed |
+|---|---|---|---|---|
+{rows}
+
+What was removed: queries near a judged test query, near a query that weights are fitted on, or near a held-out
+teacher list. At the end of training, on 100 held-out teacher lists: {teacher_pairs:.1%} of the teacher's preferences
+kept by the student alone, {with_known:.1%} together with the evidence; {pointed:.1%} of {sentences} sentences pointed
+at as the teacher did.
+
+Not for: languages other than English, documents as answers to keywords of other trades than the training's (it falls
+back on the evidence there), decisions about people.
+"""
+
+
+def row(name: str, source: dict[str, object]) -> str:
+    """A line of the table."""
+    removed = sum(int(str(v)) for k, v in source.items() if k.startswith("removed"))
+    return f"| {name} | {source['licence']} | {source['groups']} | {source['pairs']} | {removed} |"
+
+
+def typical(run: Path) -> float:
+    """The mean logit of BM25's candidates, over the dev sets."""
+    scores = [np.load(path) for path in sorted(run.glob("scores-dev-*.npy"))]
+    return round(float(np.mean([one[np.isfinite(one)].mean() for one in scores])), 3)
+
+
+def main() -> None:
+    """Write the folder."""
+    parser = argparse.ArgumentParser(description="Make a training run an adapter.")
+    parser.add_argument("--data-folder", type=Path, default=Path("build/student"))
+    parser.add_argument("--runs", type=Path, nargs="+", required=True)
+    parser.add_argument("--name", required=True, choices=tuple(TERMS))
+    parser.add_argument("--scale", type=float, required=True, help="what a logit is worth beside the evidence")
+    parser.add_argument("--out", type=Path, default=Path("src/whyrank/encode/students"))
+    given = parser.parse_args()
+    settings = [json.loads((run / "settings.json").read_text()) for run in given.runs]
+    logs = [[json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()] for run in given.runs]
+    sources = json.loads((given.data_folder / "groups.json").read_text())
+    learnt = [n for n in sources if any(SHARES[one["data"]].get(n) for one in settings)]
+    content = save(quantised(load_file(given.runs[-1] / "adapter.safetensors")))
+    manifest = {
+        "format": 1,
+        "name": given.name,
+        "body": read_manifest(SHIPPED)["files"]["weights.safetensors"]["sha256"][:12],
+        "terms": TERMS[given.name],
+        "fitted": {"scale": given.scale, "typical": typical(given.runs[-1])},
+        "files": {"adapter.safetensors": {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}},
+    }
+    weights = {name: settings[-1][name] for name in ("pairwise", "listwise", "evidence", "rank", "seed")}
+    totals = {name: sum(rows[-1][name] for rows in logs) for name in ("pairs", "tokens")}
+    many = "one run" if len(logs) == 1 else f"{len(logs)} runs"
+    about = {**logs[-1][-1], **weights, **totals, "runs": many, "name": given.name, "terms": TERMS[given.name]}
+    card = CARD.format(**about, rows="\n".join(row(name, sources[name]) for name in learnt))
+    course = [{"run": run.name, **one} for run, rows in zip(given.runs, logs, strict=True) for one in rows]
+    how = [{"run": run.name, **one} for run, one in zip(given.runs, settings, strict=True)]
+    folder = given.out / given.name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "adapter.safetensors").write_bytes(content)
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    (folder / "settings.jsonl").write_text("".join(json.dumps(one) + "\n" for one in how))
+    (folder / "log.jsonl").write_text("".join(json.dumps(one) + "\n" for one in course))
+    (folder / "README.md").write_text(card)
+    print(f"{folder}: {len(content):,} bytes, {manifest['fitted']}")
+
+
+if __name__ == "__main__":
+    main()

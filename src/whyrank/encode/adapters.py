@@ -1,0 +1,124 @@
+"""Adapters over the shipped body: what distillation changes of it, in a megabyte instead of a body of its own.
+
+An adapter adds a product of two thin matrices to each of the body's, and brings heads that read its token vectors
+(Hu et al., 2021). Both factors are whole numbers of 8 bits with a scale a row and a column, so that their product is
+exact in fp32 in any order of summing: the merged body is the same bits on any machine and any number of threads.
+
+    manifest.json         the name, the body it belongs to, terms, how the heads' logits are read, sizes and sha256
+    adapter.safetensors   "<matrix>.a" int8 [in, rank] with ".a.scale" [in, 1]; ".b" int8 [rank, out] with ".b.scale"
+                          [1, out]; "head.relevance" and "head.evidence" fp32 [width]
+    README.md             the model card
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+from whyrank.encode.weights import Array, read_checked, read_manifest
+from whyrank.errors import Corrupt, unknown
+
+ADAPTERS = Path(__file__).parent / "students"
+FILES = frozenset({"adapter.safetensors"})
+EXACT_RANK = (1 << 24) // 127**2  # products of that many numbers of 8 bits still sum exactly in fp32
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """An adapter, loaded and checked.
+
+    Attributes:
+        name: of the adapter.
+        fingerprint: twelve hexadecimal digits that change with any bit of it.
+        manifest: what its maker says of it.
+        tensors: factors, scales and heads.
+    """
+
+    name: str
+    fingerprint: str
+    manifest: Mapping[str, Any]
+    tensors: Mapping[str, Array]
+
+    @classmethod
+    def load(cls, folder: Path) -> "Adapter":
+        """Read a folder.
+
+        Raises:
+            MissingFile: there is no such adapter.
+            Corrupt: a file is damaged, or does not hold what an adapter holds.
+        """
+        manifest = read_manifest(folder, FILES)
+        path = folder / "adapter.safetensors"
+        try:
+            tensors = load(read_checked(folder, path.name, manifest))
+            ranks = {t.shape[1] for name, t in tensors.items() if name.endswith(".a")}
+            heads = {tensors[f"head.{name}"].shape for name in ("relevance", "evidence")}
+        except (SafetensorError, KeyError, ValueError, IndexError) as error:
+            raise Corrupt(f"{path}: holds no adapter ({error}); reinstall whyrank or restore the model") from error
+        if max(ranks, default=0) > EXACT_RANK or len(heads) != 1:
+            raise Corrupt(f"{path}: ranks {sorted(ranks)}, heads {sorted(heads)}; no adapter of this format")
+        return cls(manifest["name"], sha256(repr(manifest["files"]).encode()).hexdigest()[:12], manifest, tensors)
+
+    def merged(self, numbers: Mapping[str, Array], body: str) -> dict[str, Array]:
+        """The body's numbers with this adapter in them.
+
+        Args:
+            numbers: of the body, by the graph's names.
+            body: the fingerprint of the body's files.
+
+        Raises:
+            Corrupt: the adapter was trained on another body.
+        """
+        if self.manifest.get("body") != body:
+            raise Corrupt(
+                f"the adapter {self.name!r} was trained on the body {self.manifest.get('body')}, and this one is "
+                f"{body}; use the two that belong together"
+            )
+        result = dict(numbers)
+        for name in (n.removesuffix(".a") for n in self.tensors if n.endswith(".a")):
+            result[f"{name}.weight"] = result[f"{name}.weight"] + self._product(name)
+        return result
+
+    def _product(self, matrix: str) -> Array:
+        a, b = (self.tensors[f"{matrix}.{factor}"].astype(np.float32) for factor in "ab")
+        scales = self.tensors[f"{matrix}.a.scale"] * self.tensors[f"{matrix}.b.scale"]
+        return np.asarray((a @ b) * scales, dtype=np.float32)
+
+
+def shipped_adapter(name: str) -> Adapter:
+    """An adapter that comes with whyrank.
+
+    Raises:
+        UnknownName: there is none of this name.
+    """
+    known = sorted(path.parent.name for path in ADAPTERS.glob("*/manifest.json"))
+    if name not in known:
+        raise unknown("student", name, known)
+    return Adapter.load(ADAPTERS / name)
+
+
+def quantised(factors: Mapping[str, Array]) -> dict[str, Array]:
+    """The factors and heads of a training run as an adapter stores them.
+
+    Each pair of factors is first turned so that both share the product's scale evenly and the directions that matter
+    most come first (its singular vectors); elementwise rounding does the rest.
+    """
+    result: dict[str, Array] = {n: t.astype(np.float32) for n, t in factors.items() if n.startswith("head.")}
+    for name in (n.removesuffix(".a") for n in factors if n.endswith(".a")):
+        a, b = (factors[f"{name}.{factor}"].astype(np.float64) for factor in "ab")
+        (qa, ra), (qb, rb) = np.linalg.qr(a), np.linalg.qr(b.T)
+        left, values, right = np.linalg.svd(ra @ rb.T)
+        for factor, product, axis in (
+            ("a", qa @ left * np.sqrt(values), 1),
+            ("b", (qb @ right.T * np.sqrt(values)).T, 0),
+        ):
+            scale = np.abs(product).max(axis=axis, keepdims=True) / 127
+            scale[scale == 0] = 1
+            result[f"{name}.{factor}"] = np.rint(product / scale).astype(np.int8, order="C")
+            result[f"{name}.{factor}.scale"] = scale.astype(np.float32, order="C")
+    return result

@@ -1,0 +1,139 @@
+"""Adapters: the product is exact, a round trip costs little, damage and foreign bodies are refused."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load, load_file, save
+
+from whyrank.encode.adapters import ADAPTERS, EXACT_RANK, Adapter, quantised, shipped_adapter
+from whyrank.encode.engine import Encoder
+from whyrank.encode.pairs import QUERY, Pair, PairReader
+from whyrank.encode.weights import SHIPPED, read_manifest
+from whyrank.errors import Corrupt, MissingFile, UnknownName
+
+LIMIT_BYTES = 25_000_000  # body and adapter together
+PAIRS = [
+    Pair("why is the sky blue", "Air scatters short waves more. So the sky looks blue by day."),
+    Pair("why is the sky blue", "Bread goes stale."),
+    Pair("what is bread", "Bread goes stale."),
+    Pair("why is the sky blue", ""),
+    Pair("sky " * 300, "The sky is wide. " * 200),
+]
+
+
+def test_product_is_exact_in_whole_numbers() -> None:
+    rng = np.random.default_rng(0)
+    a = rng.integers(-127, 128, (40, 32)).astype(np.int8)
+    b = rng.integers(-127, 128, (32, 50)).astype(np.int8)
+    a[0], b[:, 0] = 127, 127
+    tensors: dict[str, Any] = {
+        "0.up.a": a, "0.up.a.scale": np.full((40, 1), 0.5, np.float32),
+        "0.up.b": b, "0.up.b.scale": np.full((1, 50), 0.25, np.float32),
+    }  # fmt: skip
+    merged = Adapter("x", "f", {"body": "b"}, tensors).merged({"0.up.weight": np.zeros((40, 50), np.float32)}, "b")
+    assert np.array_equal(merged["0.up.weight"] * 8, a.astype(np.int64) @ b.astype(np.int64))
+    assert EXACT_RANK >= 32
+
+
+def test_rounding_to_eight_bits_changes_a_product_by_a_percent() -> None:
+    rng = np.random.default_rng(1)
+    factors = {
+        "0.qkv.a": rng.normal(size=(60, 8)) * np.geomspace(1, 1e-3, 8), "0.qkv.b": rng.normal(size=(8, 90)),
+        "head.relevance": rng.normal(size=60), "head.evidence": rng.normal(size=60),
+    }  # fmt: skip
+    tensors = quantised(factors)
+    # Stored and read again, since a file holds rows one after the other, whatever they were in memory.
+    again = load(save(tensors))
+    product = Adapter("x", "f", {}, again)._product("0.qkv")
+    exact = factors["0.qkv.a"] @ factors["0.qkv.b"]
+    assert np.linalg.norm(product - exact) < 0.012 * np.linalg.norm(exact)
+    assert np.allclose(again["head.relevance"], factors["head.relevance"], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["research", "open"])
+def test_what_ships_is_whole_small_and_says_its_terms(name: str) -> None:
+    adapter = shipped_adapter(name)
+    body = read_manifest(SHIPPED)
+    size = sum(f["bytes"] for f in body["files"].values()) + sum(f["bytes"] for f in adapter.manifest["files"].values())
+    assert size <= LIMIT_BYTES
+    assert adapter.manifest["terms"]
+    card = (ADAPTERS / name / "README.md").read_text(encoding="utf-8")
+    assert adapter.manifest["terms"] in card
+    assert json.loads((ADAPTERS / name / "log.jsonl").read_text().splitlines()[-1])["pairs"] > 1000
+
+
+def test_an_unknown_name_lists_the_known() -> None:
+    with pytest.raises(UnknownName, match=r"no student called 'reserch'.*research"):
+        shipped_adapter("reserch")
+
+
+def test_damage_and_other_bodies_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "open"
+    shutil.copytree(ADAPTERS / "open", folder)
+    with pytest.raises(MissingFile):
+        Adapter.load(tmp_path / "none")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"body": "another"}))
+    with pytest.raises(Corrupt, match=r"trained on the body another, and this one is"):
+        Encoder(adapter=Adapter.load(folder))
+    file = folder / "adapter.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(bytes(content))
+    with pytest.raises(Corrupt, match="sha256"):
+        Adapter.load(folder)
+    tensors = load_file(ADAPTERS / "open" / "adapter.safetensors")
+    del tensors["head.evidence"]
+    file.write_bytes(save(tensors))
+    told = {"bytes": file.stat().st_size, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"files": {file.name: told}}))
+    with pytest.raises(Corrupt, match="holds no adapter"):
+        Adapter.load(folder)
+
+
+def test_a_pair_is_read_the_same_in_any_company() -> None:
+    reader, alone = PairReader("open", threads=2), PairReader("open", threads=1)
+    together = sorted(((i, p.score, p.pointing.tobytes(), p.offsets) for i, p in reader.read(PAIRS)), key=repr)
+    apart = sorted(
+        ((i, p.score, p.pointing.tobytes(), p.offsets) for i, one in enumerate(PAIRS) for _, p in alone.read([one])),
+        key=repr,
+    )
+    assert together == apart
+    by_pair = {i: [row for row in together if row[0] == i] for i in range(len(PAIRS))}
+    assert [len(rows) for rows in by_pair.values()][:4] == [1, 1, 1, 0]
+    assert len(by_pair[4]) > 1
+    assert by_pair[0][0][1] > by_pair[1][0][1]
+    assert all(score > reader.least for _, score, _, _ in together)
+
+
+def test_query_and_document_are_both_read() -> None:
+    reader = PairReader("open", threads=1)
+    pieces = dict(reader.read(PAIRS[:3]))
+    assert len({piece.score for piece in pieces.values()}) == 3
+    assert pieces[0].offsets[0] == (0, 3)
+    assert pieces[0].tokens == len(pieces[0].offsets) + len("why is the sky blue".split()) + 3
+    cut, *_ = (piece for _, piece in reader.read(PAIRS[4:]))
+    assert cut.tokens - len(cut.offsets) == QUERY + 3
+
+
+def test_threads_of_blas_never_move_a_bit() -> None:
+    code = (
+        "from whyrank.encode.pairs import Pair, PairReader\n"
+        "text = 'warm rain falls on the roof of the house. ' * 12\n"
+        "[(_, piece)] = PairReader('open', threads=1).read([Pair('why does rain fall', text)])\n"
+        "print(piece.score.hex(), piece.pointing.tobytes().hex())"
+    )
+    seen = set()
+    for threads in ("1", "3"):
+        environment = os.environ | {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+        seen.add(out.stdout)
+    assert len(seen) == 1

@@ -1,0 +1,155 @@
+"""The default ranker: the evidence, and a student's part that stays whole; the same bits in any company."""
+
+import math
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from whyrank import api, reason
+from whyrank.config import ModelSettings
+from whyrank.encode.pairs import Piece
+from whyrank.errors import BadInput
+from whyrank.rankers import DEFAULT, STUDENTS, load
+from whyrank.rankers.building import resolve
+from whyrank.rankers.distilled import PART, DistilledRanker, _read_of
+from whyrank.rankers.evidence import EvidenceRanker
+from whyrank.rankers.matching import Sheet
+from whyrank.types import Calibrated, Document, Query, Ranking, Reranker, Scorer
+
+QUERY = Query("q", "Why is the sky blue?")
+DOCUMENTS = (
+    Document("scatter", "Air scatters short waves more. So the sky looks blue by day. At dusk it turns red.", "Sky"),
+    Document("sea", "The sea is blue because water absorbs red light."),
+    Document("bread", "Bread goes stale. It is best fresh."),
+    Document("empty", ""),
+    Document("blank", " \n\x00 "),
+    Document("long", "Blue paint was costly. " * 120 + "The sky is blue because of scattering."),
+)
+FIRST = (3.5, 9.0, 0.0, 0.0, -2.5, 12.0)
+
+
+@pytest.fixture(scope="module", params=["research", "open"])
+def ranker(request: pytest.FixtureRequest) -> DistilledRanker:
+    return DistilledRanker(request.param, threads=2)
+
+
+def test_it_is_all_that_the_default_must_be(ranker: DistilledRanker) -> None:
+    assert isinstance(ranker, Reranker)
+    assert isinstance(ranker, Scorer)
+    assert isinstance(ranker, Calibrated)
+    assert isinstance(load(DEFAULT), DistilledRanker)
+    assert api.load() is api.load()
+
+
+@pytest.mark.parametrize("first", [FIRST, (None,) * 6, (1.0, None, 2.0, None, None, 0.5)])
+def test_the_score_is_the_evidence_and_one_remainder(first: tuple[float | None, ...], ranker: DistilledRanker) -> None:
+    known = EvidenceRanker(threads=1).decompose(QUERY, DOCUMENTS, first)
+    taken_apart = ranker.decompose(QUERY, DOCUMENTS, first)
+    ranking = ranker.rerank(Ranking.of(QUERY, DOCUMENTS, first))
+    scores = {hit.document.id: hit.score for hit in ranking}
+    assert ranker.score(QUERY, DOCUMENTS, first) == [d.score for d in taken_apart] == [scores[d.id] for d in DOCUMENTS]
+    for whole, part, given in zip(taken_apart, known, first, strict=True):
+        own = [t for t in whole.terms if t.part == PART]
+        assert whole.terms == (*part.terms, *own)
+        assert all(t.span is None and t.query_term is None for t in own)
+        assert whole.score == part.score + sum(t.value for t in own)
+        assert abs(math.fsum(t.value for t in whole.terms) - whole.score) < 1e-9
+        assert whole.score >= ranker.floor(given)
+        assert len(own) == 1
+    empty = [d.score - p.score for d, p in zip(taken_apart, known, strict=True) if d.document_id == "empty"]
+    assert empty == [min(d.score - p.score for d, p in zip(taken_apart, known, strict=True))]
+
+
+def test_shuffled_split_and_mixed_calls_never_move_a_bit(ranker: DistilledRanker) -> None:
+    expected = dict(zip((d.id for d in DOCUMENTS), ranker.score(QUERY, DOCUMENTS, FIRST), strict=True))
+    first = dict(zip((d.id for d in DOCUMENTS), FIRST, strict=True))
+    alone = DistilledRanker(ranker.name.split("-")[1], threads=1)
+    rng = random.Random(3)
+    for turn in range(6):
+        chosen = rng.sample(DOCUMENTS, k=rng.randint(1, len(DOCUMENTS)))
+        lists = [
+            Ranking.of(QUERY, chosen, [first[d.id] for d in chosen]),
+            Ranking.of(Query("other", "fresh bread"), rng.sample(DOCUMENTS, k=3)),
+        ]
+        rng.shuffle(lists)
+        for ranking in (alone if turn % 2 else ranker).rerank_many(lists):
+            if ranking.query == QUERY:
+                assert {h.document.id: h.score for h in ranking} == {d.id: expected[d.id] for d in chosen}
+
+
+def test_explaining_changes_nothing_and_everything_verifies(ranker: DistilledRanker) -> None:
+    given = Ranking.of(QUERY, DOCUMENTS, FIRST)
+    plain = ranker.rerank(given)
+    explained = replace(plain, explanations=reason.explain(plain, ranker, top=3))
+    assert [(h.document.id, h.score) for h in explained] == [(h.document.id, h.score) for h in plain]
+    checked = reason.verify(explained, ranker)
+    assert checked.ok, checked
+
+
+def test_the_sentence_that_is_pointed_at_stands_first(ranker: DistilledRanker) -> None:
+    [whole] = ranker.decompose(QUERY, DOCUMENTS[:1], [None])
+    assert len(whole.pointing) == len(whole.sentences) == 4
+    best = whole.sentences[int(np.argmax(whole.pointing))]
+    assert whole.rationale()[0] == best
+    turned = replace(whole, pointing=tuple(-p for p in whole.pointing))
+    assert turned.rationale()[0] == whole.sentences[int(np.argmin(whole.pointing))]
+    assert sorted(map(repr, turned.rationale())) == sorted(map(repr, whole.rationale()))
+
+
+def test_pointing_is_the_mean_of_a_sentence_where_it_is_highest() -> None:
+    sheet = Sheet.of(Document("d", "Aa bb. Cc dd. Ee ff."))
+    offsets = ((0, 2), (3, 5), (7, 9), (10, 12))
+    pieces = [
+        Piece(1.0, offsets, np.array([1, 3, 5, 5], dtype=np.float32), 9),
+        Piece(2.0, ((7, 9), (10, 12)), np.array([1, 20], dtype=np.float32), 7),
+    ]
+    read = _read_of(sheet, pieces)
+    assert read.score == 2.0
+    assert read.pointing == (2.0, 10.5, -math.inf)
+    assert (read.tokens, read.passages) == (16, 2)
+    assert _read_of(sheet, []).score is None
+
+
+def test_a_title_is_pointed_at_where_there_is_nothing_else() -> None:
+    pieces = [Piece(1.0, ((0, 2), (3, 5)), np.array([9, 1], dtype=np.float32), 7)]
+    assert _read_of(Sheet.of(Document("d", "bb", "Aa")), pieces).pointing == (-math.inf, 1.0)
+    assert _read_of(Sheet.of(Document("d", "", "Aa bb")), pieces).pointing == (5.0,)
+
+
+def test_what_was_read_is_counted_and_told(ranker: DistilledRanker) -> None:
+    seen: list[tuple[int, int]] = []
+    lists = [Ranking.of(QUERY, DOCUMENTS[:3]), Ranking.of(Query("r", "sea"), DOCUMENTS[1:2])]
+    first, second = ranker.rerank_many(lists, progress=lambda *done: seen.append(done))
+    assert seen == sorted(seen)
+    assert seen[-1] == (4, 4)
+    assert first.usage.documents == 3
+    evidence = EvidenceRanker(threads=1).rerank_many(lists)
+    for mine, theirs in zip((first, second), evidence, strict=True):
+        assert mine.usage.prompt_tokens > 1.5 * theirs.usage.prompt_tokens > 0
+        assert mine.usage.seconds > 0
+
+
+def test_a_query_without_words_keeps_the_order_and_says_so(ranker: DistilledRanker) -> None:
+    ranking = ranker.rerank(Ranking.of("?!", DOCUMENTS))
+    assert ranking.ids == tuple(d.id for d in DOCUMENTS)
+    assert (ranking.status, ranking.ranker) == ("partial", ranker.name)
+    with pytest.raises(BadInput, match="has no word"):
+        ranker.score(Query("q", "?!"), DOCUMENTS[:1], [None])
+
+
+def test_a_student_is_named_where_a_model_is(ranker: DistilledRanker) -> None:
+    for adapter, name in STUDENTS.items():
+        for given in (None, name, DEFAULT):
+            found = resolve(given, model=ModelSettings(name=adapter), threads=1).ranker
+            assert found.name == load(name).name
+    with pytest.raises(BadInput, match="open names the ranker student-open, and bi-encoder was named too"):
+        resolve("bi-encoder", model=ModelSettings(name="open"))
+
+
+def test_probabilities_never_fall_as_scores_rise(ranker: DistilledRanker) -> None:
+    for first in (None, 10.0):
+        found = [ranker.probability(score, first) for score in np.linspace(-1, 2, 40)]
+        assert found == sorted(found)
+        assert 0 <= found[0] < 0.1 < found[-1] <= 1
