@@ -141,6 +141,7 @@ def test_answers_that_rank_nothing_are_counted_and_can_be_asked_for_again(run: R
     code, _, err = ask("-c", "model.cache=off")
     assert code == 0
     assert "now came 6 refused" in err
+    assert "6 of the answers that came rank nothing" in err
     code, out, _ = run("teach", "filter", "teacher.db", "kept.jsonl", "--keep", "usable", "--json")
     assert (code, json.loads(out)) == (0, {"given": 6, "kept": 0, "dropped": {"usable": 6}})
     model.always = ""
@@ -237,6 +238,36 @@ def test_a_batch_of_other_settings_is_refused(run: Run, model: Model, rankings: 
     code, _, err = run("teach", "batch", "read", "b.jsonl", "output.jsonl", "--store", "teacher.db")
     assert code == 2
     assert "written for another teacher" in err
+
+
+def test_a_batch_can_be_written_for_a_model_that_refuses_fields(run: Run, model: Model, rankings: str) -> None:
+    flags = ("-m", "openai:m", "-c", f"model.url={model.url}", "-o", "b.jsonl", "-q")
+    adapted = ("--adapt", "max_tokens", "--adapt", "temperature")
+    assert run("teach", "batch", "write", rankings, *flags, *adapted).code == 0
+    bodies = [json.loads(text)["body"] for text in Path("b.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert all("max_completion_tokens" in body and not {"max_tokens", "temperature"} & body.keys() for body in bodies)
+    code, _, err = run("teach", "batch", "write", rankings, *flags, "--adapt", "max_token")
+    assert code == 2
+    assert "did you mean max_tokens?" in err
+
+
+def test_a_batch_is_not_written_over_another_one(run: Run, model: Model, rankings: str) -> None:
+    flags = ("-m", "openai:m", "-c", f"model.url={model.url}", "-o", "b.jsonl", "-q")
+    assert run("teach", "batch", "write", rankings, *flags).code == 0
+    before = Path("b.jsonl.lists.jsonl").read_bytes()
+    assert run("teach", "batch", "write", rankings, *flags).code == 0  # the same requests
+    code, _, err = run("teach", "batch", "write", rankings, *flags, "--mode", "direct")
+    assert code == 2
+    assert "b.jsonl: is a batch of 6 other requests" in err
+    assert Path("b.jsonl.lists.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["anthropic:claude", "m"])
+def test_a_batch_is_for_a_model_that_takes_its_form(name: str, run: Run, rankings: str) -> None:
+    code, _, err = run("teach", "batch", "write", rankings, "-m", name, "-o", "b.jsonl")
+    assert code == 2
+    assert f"the model '{name}' takes no batch files of OpenAI's form" in err
+    assert not list(Path().glob("b.jsonl*"))
 
 
 def write_lines(path: str, values: list[Any]) -> None:

@@ -42,7 +42,8 @@ def test_a_training_and_the_same_command_again(train: Run, tmp_path: Path) -> No
     tiny.qwen3(tmp_path / "base")
     code, out, err = train("--config", "config.yaml", "-c", "data.limit=3", "-c", "checkpoints.every=1")
     assert (code, out) == (0, ""), err
-    assert "not learnt from: 1 of status 'refused': the answer ranked nothing" in err
+    assert "not learnt from: 1 record of status 'refused': the answer ranked nothing" in err
+    assert "not learnt: reasons that were not given: " not in err  # the last document is compared with nothing
     assert "learnt from 3 lists in 2 steps\n" in err
     assert "the student is in run/student" in err
     assert json.loads((tmp_path / "run" / "student" / "reranker.json").read_text(encoding="utf-8"))["reasons"] == "both"
@@ -50,11 +51,30 @@ def test_a_training_and_the_same_command_again(train: Run, tmp_path: Path) -> No
 
     again = train("--config", "config.yaml", "-c", "data.limit=3", "--quiet")
     assert (again.code, again.err) == (0, "")
+    assert "in 2 steps; all were taken before\n" in train("--config", "config.yaml", "-c", "data.limit=3").err
     other = train("--config", "config.yaml", "-c", "data.limit=3", "-c", "reasons=none")
     assert other.code == 2
     assert "reasons was 'both' and is 'none'" in other.err
     anew = train("--config", "config.yaml", "-c", "data.limit=3", "-c", "reasons=none", "--overwrite")
     assert anew.code == 0, anew.err
+
+
+def test_a_result_of_a_student_is_verified_with_its_folder(train: Run, run: Run, tmp_path: Path) -> None:
+    tiny.qwen3(tmp_path / "base")
+    assert train("--config", "config.yaml", "--quiet").code == 0
+    (tmp_path / "docs.jsonl").write_text('{"text": "the sea"}\n{"text": "a tart of apples"}\n', encoding="utf-8")
+    ranked = ("rerank", "tide", "docs.jsonl", "--ranker", "run/student", "-q", "-o", "result.jsonl")
+    assert run(*ranked).code == 0
+    code, out, _ = run("verify", "result.jsonl")
+    assert code == 1
+    assert "a student: name its folder with --ranker" in " ".join(out.split())
+    code, out, err = run("verify", "result.jsonl", "--ranker", "run/student")
+    assert code == 0, out + err
+    assert "rescored" in out
+    code, out, _ = run("verify", "result.jsonl", "--ranker", "bi-encoder")
+    assert code == 1
+    assert "and the ranker at hand is 'bi-encoder" in " ".join(out.split())
+    assert run("verify", "result.jsonl", "--ranker", "run/student", "--no-rescore").code == 2
 
 
 @pytest.mark.parametrize(

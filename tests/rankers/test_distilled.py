@@ -59,7 +59,7 @@ def test_the_score_is_the_evidence_and_one_remainder(first: tuple[float | None, 
         assert whole.score >= ranker.floor(given)
         assert len(own) == 1
     empty = [d.score - p.score for d, p in zip(taken_apart, known, strict=True) if d.document_id == "empty"]
-    assert empty == [min(d.score - p.score for d, p in zip(taken_apart, known, strict=True))]
+    assert empty == [pytest.approx(min(d.score - p.score for d, p in zip(taken_apart, known, strict=True)), abs=1e-12)]
 
 
 def test_shuffled_split_and_mixed_calls_never_move_a_bit(ranker: DistilledRanker) -> None:

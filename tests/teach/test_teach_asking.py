@@ -150,6 +150,19 @@ def test_what_ranks_nothing_is_counted_and_has_no_order(store: Store, answer: Re
     assert record.usage.unusable >= 1
 
 
+def test_a_reason_that_is_refused_is_none(store: Store) -> None:
+    items = [
+        {"identifier": n, "direct_reason": f"Passage {n} is direct.", "listwise_reason": f"Passage {n} compares."}
+        for n in (2, 3, 1)
+    ]
+    items[1] |= {"direct_reason": "I'm sorry, but I can't help with that.", "direct_answer_sentence": "I'm sorry."}
+    record, _, _ = one(store, json.dumps({"ranked_passages": items}))
+    assert (record.status, record.order) == ("repaired", (1, 2, 0))
+    assert [reason.direct for reason in record.reasons] == ["Passage 1 is direct.", "Passage 2 is direct.", ""]
+    assert (record.reasons[2].comparison, record.reasons[2].answer) == ("Passage 3 compares.", "I'm sorry.")
+    assert "help with that" in record.answer
+
+
 def test_missing_reasons_are_repaired_and_not_made_up(store: Store) -> None:
     items = [
         {"identifier": 2, "direct_reason": "It says why.", "listwise_reason": "Best."},

@@ -98,6 +98,8 @@ def values() -> dict[str, Any]:
     [
         ({"schema": "whyrank-teacher/2"}, "a record of schema 'whyrank-teacher/2'"),
         ({"schema": None}, "a record of schema None"),
+        ({"key": ""}, "a record without key"),
+        ({"query": None, "documents": None}, "a record without query, documents"),
         ({"order": [0, 0]}, "no permutation"),
         ({"order": [1.0, 0.0]}, "a place in the order is 1.0"),
         ({"order": [True, False]}, "a place in the order is True"),

@@ -214,7 +214,7 @@ def other_format(folder: Path) -> None:
         (turned_bit, Corrupt, "sha256 is not the one"),
         (another_model, BadInput, "is another model"),
         (another_seed, BadInput, "is another model"),
-        (no_base, MissingFile, "base=FOLDER"),
+        (no_base, MissingFile, r"write where it is as \"base\" into .*reranker\.json"),
     ],
 )
 def test_a_harmed_student_is_refused(

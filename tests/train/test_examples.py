@@ -8,9 +8,10 @@ import pytest
 
 from whyrank.errors import BadInput, MissingFile, UnknownName
 from whyrank.rankers.student_prompt import Kind
-from whyrank.teach.records import Reasons, TeacherRecord
+from whyrank.teach.records import Reasons, TeacherRecord, write_records
+from whyrank.teach.store import Store
 from whyrank.train.causal import Told
-from whyrank.train.examples import draw, example, given, prepare
+from whyrank.train.examples import draw, example, given, prepare, read
 from whyrank.train.settings import DataSettings
 from whyrank.types import Document, Query
 
@@ -76,11 +77,68 @@ def test_what_cannot_be_learnt_from_is_counted_by_its_reason() -> None:
         "given twice": 1,
         "of status 'refused': the answer ranked nothing": 1,
         "of status 'error': the answer ranked nothing": 1,
-        "of fewer than two documents": 1,
+        "of fewer than two documents with text": 1,
         "without a query": 1,
         "without a score for each document (data.targets: scores)": 1,
     }
     assert found.teachers == ("made-up",)
+
+
+def test_an_unusable_record_takes_no_place_from_a_usable_one() -> None:
+    asked_again = [dataclasses.replace(RECORD, status="refused", order=(), reasons=()), RECORD]
+    found = prepare(asked_again, DataSettings(), BOTH, seed=1)
+    assert (len(found.examples), found.skipped) == (1, {"of status 'refused': the answer ranked nothing": 1})
+
+
+def test_a_comparison_is_with_the_best_below_that_it_names_and_names_no_number() -> None:
+    said = {0: "Worse than passage 2.", 1: "Passage 2 says more than passages 1 and 3.", 2: "More than passage 1."}
+    reasons = tuple(Reasons(f"Passage {place + 1} it is.", words) for place, words in said.items())
+    far = dataclasses.replace(
+        RECORD, reasons=(*reasons[:1], Reasons("Like passage 1.", "Unlike passage 1."), reasons[2])
+    )
+    near = dataclasses.replace(RECORD, reasons=reasons)
+    query, sky = RECORD.query.text, "Sky near"
+    assert example(near, DataSettings(), ("comparison",), is_judged=False).told == (
+        Told("comparison", query, sky, "mid", "This document says more than the other document."),
+        Told("comparison", query, "mid", "far", "More than the other document."),
+    )
+    assert example(far, DataSettings(), BOTH, is_judged=False).told[0] == Told(
+        "comparison", query, sky, "far", "Unlike the other document."
+    )
+    found = prepare([far], DataSettings(), BOTH, seed=1)
+    assert found.left_out == {"reasons about documents that the student is not shown": 1}
+    assert [one.text for one in found.examples[0].told if one.kind == "direct"] == ["This document it is."] * 2
+
+
+def test_a_document_without_text_is_no_part_of_a_list() -> None:
+    documents = (RECORD.documents[0], Document("9", " ", title="\n"), RECORD.documents[2])
+    record = dataclasses.replace(RECORD, documents=documents, scores=(0.5, None, 2.0))
+    one = example(record, DataSettings(), BOTH, is_judged=False)
+    assert (one.documents, one.targets, one.grades) == (("far", "mid"), (1.0, 2.0), (0, 1))
+    assert [(said.document, said.other, said.text) for said in one.told] == [("mid", "far", "c2"), ("far", None, "d0")]
+    scored = prepare([record], DataSettings(targets="scores"), (), seed=1)
+    assert ([one.targets for one in scored.examples], scored.left_out) == ([(0.5, 2.0)], {"documents without text": 1})
+    alone = dataclasses.replace(record, documents=(*documents[:2], Document("1", "")))
+    assert prepare([alone], DataSettings(), (), seed=1).skipped == {"of fewer than two documents with text": 1}
+
+
+def test_reasons_that_are_missing_are_counted() -> None:
+    found = prepare([RECORD, lessons.record(1, has_reasons=False)], DataSettings(), BOTH, seed=1)
+    assert found.left_out == {"reasons that were not given": 1, "lists without reasons": 1}
+    assert prepare([RECORD, lessons.record(1, has_reasons=False)], DataSettings(), (), seed=1).left_out == {}
+
+
+def test_a_store_is_read_as_its_lines_are(tmp_path: Path) -> None:
+    records = lessons.records(4)
+    with Store(tmp_path / "teacher.db") as store:
+        for record in records:
+            store.add(record)
+    write_records(tmp_path / "train.jsonl", records)
+    found = [
+        read(tmp_path / name, lessons.settings("tiny", "data", tmp_path)) for name in ("teacher.db", "train.jsonl")
+    ]
+    assert found[0] == found[1]
+    assert len(found[0].examples) == 4
 
 
 def test_filters_are_applied_by_name() -> None:

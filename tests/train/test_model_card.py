@@ -43,7 +43,7 @@ def test_what_it_says(settings: TrainSettings, run: Run) -> None:
         "| documents | 14 |",
         "| direct reasons | 14 |",
         "| comparison reasons | 9 |",
-        "| left out: of status 'refused': the answer ranked nothing | 1 |",
+        "| left out: records of status 'refused': the answer ranked nothing | 1 |",
         "| teachers | made-up |",
         "| this adapter | apache-2.0 |",
         "| the base model | llama3.1 |",

@@ -10,7 +10,7 @@ from typing import Any
 import lessons
 import pytest
 
-from whyrank.errors import MissingExtra, Unwritable
+from whyrank.errors import Corrupt, MissingExtra, Unwritable
 from whyrank.train.settings import TrainSettings
 from whyrank.train.tracking import JsonLog, opened, read_log
 
@@ -62,6 +62,22 @@ def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
         JsonLog(tmp_path / "absent" / "log.jsonl")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+def test_a_full_disk_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").symlink_to("/dev/full")
+    with pytest.raises(Unwritable, match="make room and run again"), opened(settings(tmp_path), 0) as log:
+        log.log(1, {"train/loss": 0.5})
+
+
+def test_a_log_that_was_changed_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    for line in ("{", "[1]", '{"train/loss": 1}'):
+        path.write_text(f'{{"step": 1}}\n{line}\n{{"step": 3}}\n', encoding="utf-8")
+        with pytest.raises(Corrupt, match=r"log\.jsonl:2: is no row"):
+            JsonLog(path, step=3)
+        assert path.read_text(encoding="utf-8").count("\n") == 3
+
+
 @pytest.mark.parametrize("name", ["wandb", "trackio"])
 def test_runs_of_others(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs: list[Run] = []
@@ -103,3 +119,20 @@ def test_tensorboard_reads_what_was_written(tmp_path: Path) -> None:
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     assert [(event.step, event.value) for event in events.Scalars("train/loss")] == [(1, 0.5), (2, 0.25)]
+
+
+@pytest.mark.parametrize(("step", "shown"), [(1, [(1, 0.5), (2, 0.75)]), (0, [(1, 0.75)])])
+def test_tensorboard_shows_what_a_run_took_up_and_not_what_it_began_anew(
+    step: int, shown: list[tuple[int, float]], tmp_path: Path
+) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    with opened(settings(tmp_path, "tensorboard"), 0) as log:
+        for number, loss in ((1, 0.5), (2, 0.25), (3, 0.125)):
+            log.log(number, {"train/loss": loss})
+    with opened(settings(tmp_path, "tensorboard"), step) as log:
+        log.log(step + 1, {"train/loss": 0.75})
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert [(event.step, event.value) for event in events.Scalars("train/loss")] == shown

@@ -201,11 +201,19 @@ def conclude(outcome: "Outcome", path: str, *, quiet: bool) -> None:
     """Say what was kept and what is left, and why."""
     from whyrank.cli.messages import say
     from whyrank.cli.teach_progress import money
+    from whyrank.teach.records import USABLE
 
     if not quiet:
         came = ", ".join(f"{count:,} {status}" for status, count in sorted(outcome.records.items())) or "nothing new"
         cost = "" if outcome.usage.cost == 0 else f"; {money(outcome.usage.cost)}"
         say(f"{path}: {outcome.done:,} of {outcome.lists:,} lists have a record; now came {came}{cost}")
+    unusable = sum(count for status, count in outcome.records.items() if status not in USABLE)
+    if unusable:
+        say(
+            f"{unusable:,} of the answers that came rank nothing: they are kept, and nobody is trained on them; teach "
+            "ask --retry asks again",
+            label="note",
+        )
     if outcome.already:
         say(
             f"{outcome.already:,} answers were in the store when they came: another process asks for the same; stop "

@@ -1,6 +1,7 @@
 """`whyrank teach batch`: ask through a provider's batch interface, which is slower and cheaper."""
 
-from typing import Annotated, Any, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -8,7 +9,15 @@ from whyrank.cli import options, teach_lists
 from whyrank.cli.rerank import ModelOption
 from whyrank.cli.teach_ask import StoreOption
 
-WRITE_EXAMPLES = ("whyrank teach batch write rankings.jsonl -m openai:gpt-4.1 -o batch.jsonl",)
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from whyrank.teach.settings import TeachSettings
+
+WRITE_EXAMPLES = (
+    "whyrank teach batch write rankings.jsonl -m openai:gpt-4.1 -o batch.jsonl",
+    "whyrank teach batch write rankings.jsonl -m openai:o4-mini --adapt max_tokens --adapt temperature -o batch.jsonl",
+)
 READ_EXAMPLES = ("whyrank teach batch read batch.jsonl output.jsonl errors.jsonl --store teacher.db",)
 LISTS, SETTINGS = ".lists.jsonl", ".settings.yaml"
 """What stands beside a batch file: the lists it asks about, and how they were asked."""
@@ -35,10 +44,19 @@ def write(
     shuffles: teach_lists.ShufflesOption = None,
     seed: teach_lists.SeedOption = None,
     model: ModelOption = None,
+    adapt: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--adapt",
+            metavar="FIELD",
+            help="A field that the model refuses, to be sent otherwise or not at all; repeatable. Reasoning models of "
+            "OpenAI refuse max_tokens and temperature.",
+        ),
+    ] = None,
     config: teach_lists.ConfigOption = None,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Write what teach ask would ask as files for a provider's batch interface.
+    """Write what teach ask would ask as files for OpenAI's batch interface, which other providers take as well.
 
     Beside the first file stand the lists and the settings, which teach batch read needs. Upload the files for
     /v1/chat/completions; what comes back is read by teach batch read.
@@ -63,6 +81,7 @@ def write(
         "model.name": model,
     }
     settings = teach_lists.settings_of(config or [], flags)
+    name = _model_of(settings)
     with working(quiet=quiet) as work:
         found = teach_lists.lists_of(runs, (corpus, queries, input_format), settings, work)
         labels = labels_of(qrels)
@@ -71,9 +90,10 @@ def write(
     there = _keys(store)
     with opened(settings) as teacher:
         waiting = [task for task in tasks(found.shown, teacher) if task.key not in there]
+        _require_free(output, there | {task.key for task in waiting})
+        files = write_batch(requests(waiting, teacher), output, model=name, adapted=adapt or ())
         dump_resolved(settings, f"{output}{SETTINGS}")
         write_records(f"{output}{LISTS}", unasked(waiting, teacher, labels))
-        files = write_batch(requests(waiting, teacher), output, model=settings.model.name.partition(":")[2])
     if not quiet:
         say(f"wrote {', '.join(map(str, files)) or 'nothing'}: {len(waiting):,} requests")
 
@@ -108,6 +128,40 @@ def read(
         say(f"{taken.strangers:,} answers belong to no request of {batch} and are left out", label="note")
     conclude(taken.outcome, store, quiet=quiet)
     raise typer.Exit(FINE if taken.outcome.is_whole else PARTIAL)
+
+
+def _model_of(settings: "TeachSettings") -> str:
+    """The model's name with its provider.
+
+    Raises:
+        BadInput: its provider does not take the files that are written.
+    """
+    from whyrank.errors import BadInput
+
+    provider, _, name = settings.model.name.partition(":")
+    if provider != "openai":
+        raise BadInput(
+            f"the model {settings.model.name!r} takes no batch files of OpenAI's form; name it openai:MODEL, as its "
+            "provider's batch interface in that form names it, or ask it live: whyrank teach ask"
+        )
+    return name
+
+
+def _require_free(output: str, keys: "Collection[str]") -> None:
+    """Refuse to write over a batch of other requests, whose answers could then no longer be read.
+
+    Raises:
+        BadInput: there is one.
+    """
+    from whyrank.errors import BadInput
+    from whyrank.teach.records import read_records
+
+    lists = f"{output}{LISTS}"
+    if Path(lists).exists() and (others := {record.key for record in read_records(lists)}.difference(keys)):
+        raise BadInput(
+            f"{output}: is a batch of {len(others):,} other requests, whose answers could then not be read; name "
+            f"another file, or remove {lists} if nobody waits for them"
+        )
 
 
 def _keys(store: str | None) -> set[str]:

@@ -25,7 +25,7 @@ def train(
     ] = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Train a student that ranks and gives reasons, from the records of a teacher.
+    """Train a student that ranks and gives reasons, from the records of a teacher: a store, or JSON Lines.
 
     The same command again goes on from the last checkpoint, if it was interrupted. What came of it is in the folder
     that the setting 'output' names: the student with its model card in student/, the figures of every step in
@@ -55,8 +55,11 @@ def train(
     if quiet:
         return
     for reason, count in done.data.skipped.items():
-        say(f"not learnt from: {count:,} {reason}", label="note")
-    gone_on = f", the last {done.steps - done.begun:,} of them now" if done.begun else ""
+        say(f"not learnt from: {count:,} {'record' if count == 1 else 'records'} {reason}", label="note")
+    for what, count in done.data.left_out.items():
+        say(f"not learnt: {what}: {count:,}", label="note")
+    now = done.steps - done.begun
+    gone_on = (f", the last {now:,} of them now" if now else "; all were taken before") if done.begun else ""
     say(f"learnt from {len(done.data.examples):,} lists in {done.steps:,} steps{gone_on}")
     for name in ("train/loss", "dev/loss", "dev/nDCG@10"):
         if name in done.figures:

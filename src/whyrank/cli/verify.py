@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "whyrank verify result.jsonl",
     "whyrank verify result.jsonl --no-rescore",
+    "whyrank verify result.jsonl --ranker runs/first/student",
 )
 MEANINGS = {
     "permutation": "no document is missing or doubled",
@@ -26,6 +27,7 @@ MEANINGS = {
     "sum": "contributions add up to the score",
     "quote": "quotes stand where they are said to stand",
     "evidence": "evidence carries what it is said to carry",
+    "pointed": "the student points where it is said to point",
     "text": "the English says what the numbers say",
     "margin": "differences add up to the margin",
     "difference": "differences are those of the contributions",
@@ -45,6 +47,14 @@ def verify(
     is_rescored: Annotated[
         bool, typer.Option("--rescore/--no-rescore", help="Ask the ranker again, too; --no-rescore is quick.")
     ] = True,
+    student: Annotated[
+        str | None,
+        typer.Option(
+            "--ranker",
+            metavar="FOLDER",
+            help="The student of whyrank train that made it, its folder or its id on the hub, to ask it again.",
+        ),
+    ] = None,
     limit: Annotated[
         int, typer.Option("--limit", metavar="N", min=1, help="Failures that are listed; all are counted.")
     ] = 20,
@@ -56,7 +66,8 @@ def verify(
 
     Quotes must stand where they are said to stand, contributions must add up, the order must follow the scores, and
     the ranker that made the result must give the same scores, bit for bit, with every counterfactual holding when it
-    is scored again. Of an index every byte is checked. The exit code is 1 if anything fails.
+    is scored again. A student of whyrank train is asked again where --ranker names it. Of an index every byte is
+    checked. The exit code is 1 if anything fails.
     """
     from pathlib import Path
 
@@ -73,7 +84,7 @@ def verify(
         rankings = formats.read_rankings(given_file(file), format="rankings", progress=work.phase("reading"))
         if not rankings:
             raise BadInput(f"{file}: holds no rankings; there is nothing to check")
-        reports = _checked(rankings, threads, work, is_rescored=is_rescored)
+        reports = _checked(rankings, threads, work, student, is_rescored=is_rescored)
     if is_json:
         _print_json(reports)
     elif not quiet or not all(report.ok for report in reports):
@@ -100,12 +111,18 @@ def _verify_index(folder: str, *, quiet: bool) -> None:
         typer.echo(f"{folder}: {len(index):,} documents, every byte as it was written")
 
 
-def _checked(rankings: "Sequence[Ranking]", threads: int | None, work: "Work", *, is_rescored: bool) -> "list[Report]":
+def _checked(
+    rankings: "Sequence[Ranking]", threads: int | None, work: "Work", student: str | None, *, is_rescored: bool
+) -> "list[Report]":
     from whyrank import reason
-    from whyrank.cli.ranking import as_scorer, maker_if_known
+    from whyrank.cli.ranking import as_scorer, load_ranker, maker_if_known
+    from whyrank.errors import BadInput
 
+    if student and not is_rescored:
+        raise BadInput("--ranker says whom to ask again, and --no-rescore asks nobody; leave one out")
+    own = load_ranker(student, threads, work) if student else None
     makers: list[Reranker | None] = [
-        maker_if_known(ranking, threads, work) if is_rescored else None for ranking in rankings
+        own or maker_if_known(ranking, threads, work) if is_rescored else None for ranking in rankings
     ]
     progress = work.phase("checking")
     reports = []
@@ -122,6 +139,7 @@ def _checked(rankings: "Sequence[Ranking]", threads: int | None, work: "Work", *
 def _ranked_again(ranking: "Ranking", ranker: "Reranker | None") -> "Iterator[Check]":
     """The same bits from a ranker whose scores cannot be taken apart; a failure where there is none to ask."""
     from dataclasses import replace
+    from math import isclose
 
     from whyrank.reason import Check
 
@@ -130,17 +148,28 @@ def _ranked_again(ranking: "Ranking", ranker: "Reranker | None") -> "Iterator[Ch
     if not scored:
         return
     if ranker is None or ranking.ranker != ranker.name:
-        made_by = f"made by {ranking.ranker!r}" if ranking.ranker else "the ranking does not say what made it"
-        message = f"{made_by}, which cannot be asked again here; --no-rescore checks the rest"
-        yield Check("ranker", subject, False, message)
+        yield Check("ranker", subject, False, _why_not_asked(ranking.ranker, ranker))
         return
+    tolerance = getattr(ranker, "tolerance", 0.0)
     [again] = ranker.rerank_many([replace(ranking, hits=scored)])
     scores = {hit.document.id: hit.score for hit in again}
     for hit in scored:
-        new = scores[hit.document.id]
-        message = f"the saved score is {hit.score!r}; scored again it is {new!r}"
-        ok = new == hit.score
+        old, new = hit.score, scores[hit.document.id]
+        message = f"the saved score is {old!r}; scored again it is {new!r}"
+        ok = old is not None and new is not None and isclose(new, old, rel_tol=tolerance, abs_tol=tolerance)
         yield Check("rescored", f"{subject}, document {hit.document.id!r}", ok, "" if ok else message)
+
+
+def _why_not_asked(made_by: str, at_hand: "Reranker | None") -> str:
+    """Why the ranker of a ranking was not asked again, and what can be done."""
+    from whyrank.rankers.student_folder import KIND
+
+    told = f"made by {made_by!r}" if made_by else "the ranking does not say what made it"
+    if at_hand is not None:
+        return f"{told}, and the ranker at hand is {at_hand.name!r}"
+    if made_by.startswith(f"{KIND}/"):
+        return f"{told}, a student: name its folder with --ranker to ask it again; --no-rescore checks the rest"
+    return f"{told}, which cannot be asked again here; --no-rescore checks the rest"
 
 
 def _print(rankings: "Sequence[Ranking]", reports: "Sequence[Report]", limit: int) -> None:

@@ -31,7 +31,7 @@ from whyrank.rankers.matching import Sheet, in_chunks
 from whyrank.rankers.outcome import in_order
 from whyrank.types import Decomposition, Document, Progress, Query, Ranking, Term, Usage
 
-PART = "reading together"
+PART = "student's reading"
 """The name of the student's part of a score."""
 VERSION = 1
 """Changes when the arithmetic does: how texts are cut into passages and sentences, how the parts are put together."""

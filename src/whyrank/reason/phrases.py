@@ -19,7 +19,7 @@ _PARTS = {
     "best sentence": "the best sentence",
     "whole document": "the whole document",
     "first stage": "the first stage",
-    "reading together": "the student's reading",
+    "student's reading": "the student's reading",
     "constant": "the constant",
     "remainder": "what belongs to no single sentence",
 }

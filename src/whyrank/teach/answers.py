@@ -1,11 +1,14 @@
 """What imported files hold of a teacher's answer, read without trust: numbers that rank, sentences that quote."""
 
+import json
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from whyrank.formats.problems import Wrong
+from whyrank.lm.base import Reply
 from whyrank.rankers.parsing import Parsed, ranking
 from whyrank.reason.quotes import find_quote, is_quote
+from whyrank.reason.written_answers import read_answer
 from whyrank.teach.records import USABLE, Reasons
 from whyrank.types import Document, Status, Usage
 
@@ -44,10 +47,17 @@ def outcome(answer: Parsed, *, is_whole: bool = True) -> Outcome:
 def quoting(document: Document, *, direct: str = "", comparison: str = "", answer: str = "") -> Reasons:
     """Reasons whose span is where the answer sentence stands in the text, to the letter or by letters and digits.
 
-    The span is exact if the text at it is `answer`; otherwise it was found after normalising.
+    The span is exact if the text at it is `answer`; otherwise it was found after normalising. Where a reason is refused
+    ("I'm sorry, but …"), there is none.
     """
     found = find_quote(replace(document, title=None), answer) if is_quote(answer) else None
-    return Reasons(direct, comparison, answer, None if found is None else (found.start, found.end))
+    span = None if found is None else (found.start, found.end)
+    return Reasons(_unless_refused(direct), _unless_refused(comparison), answer, span)
+
+
+def _unless_refused(reason: str) -> str:
+    answer = read_answer(Reply(json.dumps({"reason": reason})), ("reason",), needed="reason")
+    return "" if answer.status == "refused" else reason
 
 
 def texts_in(record: Any, key: str, accepted: str) -> list[str]:

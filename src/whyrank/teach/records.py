@@ -134,8 +134,10 @@ def from_json(value: Any) -> TeacherRecord:
         Wrong: it is none, of another schema, or not valid.
     """
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
-        found = value.get("schema") if isinstance(value, dict) else type(value).__name__
-        raise Wrong(f"a record of schema {found!r}", _ACCEPTED)
+        found = f"a record of schema {value.get('schema')!r}" if isinstance(value, dict) else type(value).__name__
+        raise Wrong(found, _ACCEPTED)
+    if absent := [name for name in _REQUIRED if value.get(name) in (None, "")]:
+        raise Wrong(f"a record without {', '.join(absent)}", _ACCEPTED)
     for name, known in (("mode", MODES), ("status", STATUSES)):
         if value.get(name, known[0]) not in known:
             raise Wrong(f"the {name} {value[name]!r}", f"give one of {', '.join(known)}")

@@ -100,7 +100,8 @@ def _of(data: Prepared) -> list[tuple[str, object]]:
         ("documents", f"{sum(len(one.documents) for one in data.examples):,}"),
         ("direct reasons", f"{told.count('direct'):,}"),
         ("comparison reasons", f"{told.count('comparison'):,}"),
-        *((f"left out: {reason}", f"{count:,}") for reason, count in data.skipped.items()),
+        *((f"left out: records {reason}", f"{count:,}") for reason, count in data.skipped.items()),
+        *((f"left out: {what}", f"{count:,}") for what, count in data.left_out.items()),
         ("teachers", ", ".join(data.teachers) or _UNKNOWN),
         ("sha256 of what was learnt", data.digest),
     ]

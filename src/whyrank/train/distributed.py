@@ -2,16 +2,26 @@
 
     torchrun --nproc-per-node 2 -m whyrank train --config config.yaml
 
-Every process holds the whole student. What is trained is small, an adapter and a head, so its gradient goes round as
-one tensor a step; each process then takes the same step. Without torchrun there is one process and nothing to add.
+What is trained is small, an adapter and a head: every process holds it, its gradient goes round as one tensor a step,
+and each process then takes the same step. The frozen layers are whole in every process too, unless `shard` has spread
+them. Without torchrun there is one process and nothing to add.
 """
 
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, distributed
+from torch.distributed.device_mesh import init_device_mesh
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+from whyrank._extras import require
+from whyrank.errors import BadInput, MissingExtra
+from whyrank.rankers.student_network import Network
+
+Item = TypeVar("Item")
 
 
 class Group(NamedTuple):
@@ -31,6 +41,10 @@ class Group(NamedTuple):
     def is_first(self) -> bool:
         """Whether this is the process that writes."""
         return self.rank == 0
+
+    def parts(self, items: Sequence[Item]) -> list[Sequence[Item]]:
+        """What each process takes of them, by rank."""
+        return [items[rank :: self.size] for rank in range(self.size)]
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by its sum over the processes, in fp32."""
@@ -67,3 +81,64 @@ def joined(device: str | None = None) -> Iterator[Group]:
         yield Group(rank, distributed.get_world_size(), own)
     finally:
         distributed.destroy_process_group()
+
+
+def require_sharding(group: Group) -> None:
+    """Refuse what cannot be sharded, before anything is read.
+
+    Raises:
+        BadInput: there is one process.
+        MissingExtra: this torch is too old.
+    """
+    if group.size == 1:
+        raise BadInput(
+            "'model.shard' is 'fsdp', which spreads a model over processes, and there is one: start several (torchrun "
+            "--nproc-per-node 2 -m whyrank train …), or set model.shard to none"
+        )
+    _fully_shard()
+
+
+def shard(network: Network, group: Group) -> None:
+    """Spread the frozen weights of a network's layers over the processes; a layer is brought together to be used.
+
+    Embeddings, output head and what is trained stay whole in each. From now on a pass is taken by all processes at
+    once: `keep_pace`.
+
+    Raises:
+        BadInput: the model's layers cannot be told.
+        MissingExtra: this torch is too old.
+    """
+    model, fully_shard = network.causal.base_model, _fully_shard()
+    layers = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
+    if not layers:
+        raise BadInput(f"{type(network.causal).__name__} has no layers that can be sharded; set model.shard to none")
+    mesh = init_device_mesh(torch.device(group.device).type, (group.size,))
+    trained = set(network.trainable().values())
+    for layer in layers:
+        fully_shard(layer, mesh=mesh, ignored_params=trained)
+    # The model itself holds nothing more, and makes its layers fetch the next one while one computes.
+    fully_shard(model, mesh=mesh, ignored_params=set(model.parameters()))
+
+
+def keep_pace(network: Network, group: Group, passes: Sequence[int]) -> None:
+    """Take the passes that other processes take and this one does not; nothing is learnt in them.
+
+    Args:
+        network: that is sharded; a layer is there when all processes ask for it.
+        group: the processes.
+        passes: how many each of them takes, by rank.
+    """
+    for _ in range(max(passes) - passes[group.rank]):
+        nothing = network.scores([[0]]).sum() * 0
+        if torch.is_grad_enabled():
+            nothing.backward()
+
+
+def _fully_shard() -> Any:
+    found = getattr(require("torch.distributed.fsdp", extra="train", purpose="model.shard"), "fully_shard", None)
+    if found is None or "ignored_params" not in inspect.signature(found).parameters:
+        raise MissingExtra(
+            f"'model.shard' is 'fsdp', which needs a newer torch than {torch.__version__} (its fully_shard with "
+            "ignored_params): pip install --upgrade torch, or set model.shard to none"
+        )
+    return found

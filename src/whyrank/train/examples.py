@@ -1,7 +1,7 @@
 """From teacher records to what a student learns: lists with targets by the teacher's order, and its reasons.
 
-Targets are what a document's place in the order is worth, never its identifier. What cannot be learnt from is counted
-by its reason; the counts stand in the model card.
+Targets are what a document's place in the order is worth, never its identifier. A document without text is no part of
+a list. What cannot be learnt from is counted by its reason; the counts stand in the model card.
 """
 
 import hashlib
@@ -15,9 +15,16 @@ from typing import NamedTuple
 from whyrank.errors import BadInput, MissingFile
 from whyrank.rankers.student_prompt import Kind
 from whyrank.teach.filters import filter_records
-from whyrank.teach.records import TeacherRecord, read_records
+from whyrank.teach.records import TeacherRecord
+from whyrank.teach.store import records_at
 from whyrank.train.causal import Told
+from whyrank.train.mentions import addressed, mentioned
 from whyrank.train.settings import DataSettings, TrainSettings
+
+WITHOUT_TEXT = "documents without text"
+WITHOUT_REASONS = "lists without reasons"
+NOT_GIVEN = "reasons that were not given"
+OF_OTHERS = "reasons about documents that the student is not shown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,7 @@ class Prepared(NamedTuple):
         examples: in the order of the file.
         records: how many there were.
         skipped: how many of them are not learnt from, by the reason.
+        left_out: what of the others is not learnt from, and how often.
         is_judged: whether grades are judgements; if not, they are the teacher's order.
         teachers: whose answers they are.
     """
@@ -53,6 +61,7 @@ class Prepared(NamedTuple):
     examples: tuple[ListExample, ...]
     records: int
     skipped: Mapping[str, int]
+    left_out: Mapping[str, int]
     is_judged: bool
     teachers: tuple[str, ...]
 
@@ -95,17 +104,18 @@ def read(path: Path, settings: TrainSettings, *, limit: int | None = None) -> Pr
     """Read the records of a file and prepare them.
 
     Args:
-        path: teacher records as JSON Lines.
+        path: a store of `whyrank teach`, or its records as JSON Lines.
         settings: which reasons, targets, filters and seed.
         limit: how many lists; all if None.
 
     Raises:
         MissingFile: there is no such file.
         BadRecord: a line is no teacher record.
+        Corrupt: the store is damaged.
         BadInput: nothing of it can be learnt from.
         UnknownName: there is no such filter.
     """
-    prepared = prepare(read_records(path), settings.data, settings.kinds, seed=settings.seed, limit=limit)
+    prepared = prepare(records_at(path), settings.data, settings.kinds, seed=settings.seed, limit=limit)
     if not prepared.examples:
         why = "; ".join(f"{count:,} {reason}" for reason, count in prepared.skipped.items()) or "the file is empty"
         raise BadInput(f"{path}: none of {prepared.records:,} records can be learnt from: {why}")
@@ -148,7 +158,7 @@ def prepare(
             skipped[reason] += 1
         else:
             sound.append(record)
-        seen.add(record.key)
+            seen.add(record.key)
     filtered = filter_records(sound, data.filters)
     skipped.update({f"dropped by the filter {name}": count for name, count in filtered.dropped.items() if count})
     drawn = draw(filtered.kept, seed, limit)
@@ -157,7 +167,8 @@ def prepare(
     is_judged = any(record.labels for record in drawn)
     examples = tuple(example(record, data, kinds, is_judged=is_judged) for record in drawn)
     teachers = tuple(sorted({record.model for record in drawn if record.model}))
-    return Prepared(examples, len(records), dict(skipped), is_judged, teachers)
+    left_out = Counter(why for record in drawn for why in _left_out(record, kinds))
+    return Prepared(examples, len(records), dict(skipped), dict(left_out), is_judged, teachers)
 
 
 def draw(records: Sequence[TeacherRecord], seed: int, limit: int | None) -> list[TeacherRecord]:
@@ -172,31 +183,59 @@ def draw(records: Sequence[TeacherRecord], seed: int, limit: int | None) -> list
 
 def example(record: TeacherRecord, data: DataSettings, kinds: Sequence[Kind], *, is_judged: bool) -> ListExample:
     """A usable record as an example: place p (0-based) of n documents is worth n − p, unless scores are asked for."""
-    count = len(record.documents)
-    texts = [document.full_text for document in record.documents]
-    worth = {place: count - rank for rank, place in enumerate(record.order)}
-    targets = [float(worth[place]) for place in range(count)]
+    order = _readable(record)
+    worth = {place: len(order) - rank for rank, place in enumerate(order)}
+    places = sorted(order)
+    targets = [float(worth[place]) for place in places]
     if data.targets == "scores":
-        targets = [score for score in record.scores if score is not None]
-    grades = [worth[place] - 1 for place in range(count)]
+        targets = [score for place in places if (score := record.scores[place]) is not None]
+    grades = [worth[place] - 1 for place in places]
     if is_judged:
-        grades = [max(0, round(record.labels.get(document.id, 0))) for document in record.documents]
-    return ListExample(
-        record.query.text, tuple(texts), tuple(targets), tuple(_told(record, texts, kinds)), tuple(grades)
-    )
+        grades = [max(0, round(record.labels.get(record.documents[place].id, 0))) for place in places]
+    texts = tuple(record.documents[place].full_text for place in places)
+    told = tuple(reason for reason in _told(record, kinds) if isinstance(reason, Told))
+    return ListExample(record.query.text, texts, tuple(targets), told, tuple(grades))
 
 
-def _told(record: TeacherRecord, texts: Sequence[str], kinds: Sequence[Kind]) -> Iterator[Told]:
-    """The reasons of a record. A comparison is with the document below, so that the last one's has no place."""
-    if not record.reasons:
+def _readable(record: TeacherRecord) -> list[int]:
+    """Places of the documents that have text, best first."""
+    return [place for place in record.order if record.documents[place].full_text.strip()]
+
+
+def _left_out(record: TeacherRecord, kinds: Sequence[Kind]) -> Iterator[str]:
+    """What of a record is not learnt from, as often as it is there."""
+    yield from [WITHOUT_TEXT] * (len(record.documents) - len(_readable(record)))
+    yield from (why for why in _told(record, kinds) if isinstance(why, str))
+
+
+def _told(record: TeacherRecord, kinds: Sequence[Kind]) -> Iterator[Told | str]:
+    """The reasons of a record, best document first; in the place of one that cannot be learnt, why.
+
+    A comparison is with the best document below that it names, or else with the next one; the last has none.
+    """
+    if not kinds:
         return
-    query = record.query.text
-    for place, below in zip(record.order, (*record.order[1:], None), strict=True):
-        said = record.reasons[place]
-        if "direct" in kinds and said.direct.strip():
-            yield Told("direct", query, texts[place], None, said.direct.strip())
-        if "comparison" in kinds and said.comparison.strip() and below is not None:
-            yield Told("comparison", query, texts[place], texts[below], said.comparison.strip())
+    if not record.reasons:
+        yield WITHOUT_REASONS
+        return
+    count, order = len(record.documents), _readable(record)
+    for rank, place in enumerate(order):
+        said, below = record.reasons[place], order[rank + 1 :]
+        if "direct" in kinds:
+            yield _one(record, "direct", said.direct, addressed(said.direct, count, place + 1), place)
+        if "comparison" in kinds and below:
+            named = mentioned(said.comparison, count)
+            other = next((lower for lower in below if lower + 1 in named), below[0])
+            words = addressed(said.comparison, count, place + 1, other + 1)
+            yield _one(record, "comparison", said.comparison, words, place, other)
+
+
+def _one(record: TeacherRecord, kind: Kind, said: str, words: str, place: int, other: int | None = None) -> Told | str:
+    """A reason in the words of the prompt that it answers."""
+    if not words:
+        return OF_OTHERS if said.strip() else NOT_GIVEN
+    below = None if other is None else record.documents[other].full_text
+    return Told(kind, record.query.text, record.documents[place].full_text, below, words)
 
 
 def _unusable(record: TeacherRecord, data: DataSettings, seen: set[str]) -> str:
@@ -205,11 +244,11 @@ def _unusable(record: TeacherRecord, data: DataSettings, seen: set[str]) -> str:
         return f"of status {record.status!r}: the answer ranked nothing"
     if record.key in seen:
         return "given twice"
-    if len(record.documents) < 2:
-        return "of fewer than two documents"
+    if len(_readable(record)) < 2:
+        return "of fewer than two documents with text"
     if not record.query.text.strip():
         return "without a query"
-    if data.targets == "scores" and (not record.scores or None in record.scores):
+    if data.targets == "scores" and (not record.scores or None in [record.scores[at] for at in _readable(record)]):
         return "without a score for each document (data.targets: scores)"
     return ""
 

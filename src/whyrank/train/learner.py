@@ -12,9 +12,9 @@ from torch import Tensor
 from whyrank.errors import BadInput
 from whyrank.train.causal import CausalStudent
 from whyrank.train.checkpoints import Checkpoint
-from whyrank.train.distributed import Group
+from whyrank.train.distributed import Group, keep_pace
 from whyrank.train.examples import ListExample
-from whyrank.train.objective import counts, descend, means
+from whyrank.train.objective import counts, descend, means, passes
 from whyrank.train.settings import TrainSettings
 
 
@@ -56,13 +56,16 @@ class Learner:
         """
         began = time.monotonic()
         how, group, counted = self._settings.optimizer, self._group, counts(lists)
-        own = lists[group.rank :: group.size]
+        parts = group.parts(lists)
+        own = parts[group.rank]
         self.student.train()
         self._optimizer.zero_grad(set_to_none=True)
         torch.manual_seed(drawn(self._settings.seed, number, group.rank))
         sums = torch.zeros(len(counted), device=self.student.network.device)
         for start in range(0, len(own), how.batch):
             sums += descend(self.student, own[start : start + how.batch], self._settings, counted)
+        if self._settings.model.shard == "fsdp":
+            keep_pace(self.student.network, group, [passes(part, self._settings) for part in parts])
         group.add_up([sums, *self._gradients()])
         norm = float(torch.nn.utils.clip_grad_norm_(self.parameters.values(), how.clip or math.inf))
         figures = means(sums, counted, self._settings.loss)

@@ -11,6 +11,7 @@ the step, so that a training that is taken up after any step ends in the same bi
 
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,9 +20,10 @@ import torch
 from whyrank.config import dump_resolved
 from whyrank.errors import Unwritable
 from whyrank.formats.files import replacing
+from whyrank.formats.locks import alone
 from whyrank.train import card, checkpoints, tracking
 from whyrank.train.causal import CausalStudent
-from whyrank.train.distributed import Group, joined
+from whyrank.train.distributed import Group, joined, require_sharding, shard
 from whyrank.train.examples import Prepared, given, read, require_reasons
 from whyrank.train.learner import Learner
 from whyrank.train.measuring import measured
@@ -66,7 +68,8 @@ def train(
         phase: told the name of each phase; what it gives is told (done, total) steps.
 
     Raises:
-        BadInput: nothing to learn from, other settings than those of the checkpoint, or a loss that is no number.
+        BadInput: nothing to learn from, other settings than those of the checkpoint, a loss that is no number, or
+            another training that is at work in this folder.
         MissingFile, BadRecord, MissingExtra: of data, model or trackers.
         Corrupt: the checkpoint is damaged.
         Unwritable: the disk is full; the last checkpoint is whole, and the same call goes on from it.
@@ -74,15 +77,21 @@ def train(
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     output = Path(settings.output)
-    with joined(settings.model.device) as group:
+    with joined(settings.model.device) as group, ExitStack() as held:
+        if settings.model.shard == "fsdp":
+            require_sharding(group)
         phase("reading")
         data, dev = _read(settings)
         if group.is_first:
-            _prepare(output, overwrite=overwrite)
+            _prepare(output)
+            held.enter_context(alone(output))
         group.wait()
         phase("loading the model")
-        learner = Learner(_student(settings, group.device), settings, group)
-        made_by = _made_by(settings, data, group)
+        learner = Learner(_student(settings, group), settings, group)
+        made_by = _made_by(settings, data, learner.student, group)
+        if group.is_first and overwrite:  # only now: a model that cannot be loaded costs no checkpoint
+            shutil.rmtree(output / "checkpoints", ignore_errors=True)
+        group.wait()
         begun = _resumed(learner, output / "checkpoints", made_by)
         if group.is_first:
             dump_resolved(settings, output / "config.yaml")
@@ -116,35 +125,41 @@ def _read(settings: TrainSettings) -> tuple[Prepared, Prepared | None]:
     return data, None if files.dev is None else read(files.dev, settings)
 
 
-def _prepare(output: Path, *, overwrite: bool) -> None:
+def _prepare(output: Path) -> None:
     try:
         output.mkdir(parents=True, exist_ok=True)
-        if overwrite:
-            shutil.rmtree(output / "checkpoints", ignore_errors=True)
     except OSError as error:
         raise Unwritable(f"{output}: cannot be made a folder ({error.strerror}); name another 'output'") from error
 
 
-def _student(settings: TrainSettings, device: str) -> CausalStudent:
+def _student(settings: TrainSettings, group: Group) -> CausalStudent:
     how = settings.model
-    return CausalStudent.create(
+    student = CausalStudent.create(
         how.base,
         settings.lora,
         dtype=how.dtype,
         seed=settings.seed,
         revision=how.revision,
-        device=device,
+        device=group.device,
         max_tokens=how.max_tokens,
         query_tokens=how.query_tokens,
         reason_tokens=how.reason_tokens,
         layout=how.layout,
         gradient_checkpointing=how.gradient_checkpointing,
     )
+    if how.shard == "fsdp":
+        shard(student.network, group)
+    return student
 
 
-def _made_by(settings: TrainSettings, data: Prepared, group: Group) -> Mapping[str, Any]:
+def _made_by(settings: TrainSettings, data: Prepared, student: CausalStudent, group: Group) -> Mapping[str, Any]:
     """What a checkpoint must share with what goes on from it."""
-    return {**settings.model_dump(mode="json", exclude=_FREE), "data": data.digest, "processes": group.size}
+    return {
+        **settings.model_dump(mode="json", exclude=_FREE),
+        "data": data.digest,
+        "base_fingerprint": student.manifest.base_fingerprint,
+        "processes": group.size,
+    }
 
 
 def _resumed(learner: Learner, folder: Path, made_by: Mapping[str, Any]) -> int:

@@ -6,9 +6,9 @@ import torch
 
 from whyrank import evaluate
 from whyrank.train.causal import CausalStudent
-from whyrank.train.distributed import Group
+from whyrank.train.distributed import Group, keep_pace
 from whyrank.train.examples import ListExample
-from whyrank.train.objective import PARTS, counts, means, of_reasons, of_scores
+from whyrank.train.objective import PARTS, counts, means, of_reasons, of_scores, starts
 from whyrank.train.settings import TrainSettings
 
 MEASURE = "nDCG@10"
@@ -23,7 +23,8 @@ def measured(
     """
     student.train(False)
     sums = torch.zeros(len(PARTS) + 1, device=student.network.device)
-    for one in lists[group.rank :: group.size]:
+    parts = group.parts(lists)
+    for one in parts[group.rank]:
         with torch.no_grad():
             [scores_D] = student.score([(one.query, one.documents)], packed=settings.model.packed)
             for part, value in of_scores(scores_D, one.targets, settings.loss).items():
@@ -31,6 +32,10 @@ def measured(
             for value in of_reasons(student, one, settings):
                 sums[PARTS.index("generation")] += value
         sums[-1] += _ndcg(scores_D.tolist(), one.grades)
+    if settings.model.shard == "fsdp":
+        with torch.no_grad():
+            each = [len(part) + sum(len(starts(one, settings)) for one in part) for part in parts]
+            keep_pace(student.network, group, each)
     group.add_up([sums])
     figures = {**means(sums[:-1], counts(lists), settings.loss), MEASURE: float(sums[-1]) / len(lists)}
     return {f"dev/{name}": value for name, value in figures.items()}

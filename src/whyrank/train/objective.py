@@ -8,6 +8,7 @@ loss of a step does not depend on how its lists are spread over passes and proce
 pairs and tokens of a batch, in which long lists and long reasons count more.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
@@ -61,12 +62,22 @@ def of_scores(scores_D: Tensor, targets: Sequence[float], settings: LossSettings
 
 def of_reasons(student: CausalStudent, one: ListExample, settings: TrainSettings) -> Iterator[Tensor]:
     """The cross-entropy of a list's reasons in parts that add up to the mean over tokens; none if it weighs nothing."""
-    if not settings.loss.weights.generation:
-        return
     lengths = [len(student.network.renderer.told(reason.text)) for reason in one.told]
-    for start in range(0, len(one.told), settings.model.reasons_at_once):
+    for start in starts(one, settings):
         some = slice(start, start + settings.model.reasons_at_once)
         yield student.generation_loss(one.told[some]) * (sum(lengths[some]) / sum(lengths))
+
+
+def starts(one: ListExample, settings: TrainSettings) -> range:
+    """The first reason of each part that `of_reasons` makes of a list."""
+    return range(0, len(one.told) if settings.loss.weights.generation else 0, settings.model.reasons_at_once)
+
+
+def passes(lists: Sequence[ListExample], settings: TrainSettings) -> int:
+    """How many `pieces` there are of lists that are read `optimizer.batch` at a time."""
+    weights = settings.loss.weights
+    scored = math.ceil(len(lists) / settings.optimizer.batch) if weights.pairwise or weights.listwise else 0
+    return scored + sum(len(starts(one, settings)) for one in lists)
 
 
 def counts(lists: Sequence[ListExample]) -> Mapping[str, int]:

@@ -38,6 +38,7 @@ class StudentSettings(Settings):
         revision: of the base on the hub.
         dtype: of the base's weights; what is trained is held in fp32.
         device: as torch names it; None takes a GPU where there is one, and in torchrun the process's own.
+        shard: "fsdp" keeps a part of each frozen layer in each process of torchrun; "none" all of it.
         gradient_checkpointing: compute activations twice instead of keeping them: the same gradients in less memory.
         max_tokens: most tokens of a prompt, query and document together; a document is cut to fit.
         query_tokens: of these, most tokens of the query.
@@ -52,6 +53,7 @@ class StudentSettings(Settings):
     revision: str | None = None
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     device: str | None = None
+    shard: Literal["none", "fsdp"] = "none"
     gradient_checkpointing: bool = False
     max_tokens: Count = 618
     query_tokens: Count = 64

@@ -4,11 +4,12 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from whyrank._extras import require
-from whyrank.errors import Unwritable
+from whyrank.errors import Corrupt, Unwritable
 from whyrank.formats.files import replacing
 from whyrank.train.settings import TrainSettings
 
@@ -53,16 +54,31 @@ class JsonLog:
             raise Unwritable(f"{self._path}: cannot be written ({error.strerror}); make room and run again") from error
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file. What a failed `log` could not write is not tried again."""
+        with suppress(OSError):
+            self._file.close()
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The rows of a log; a last line that a kill has torn is left out."""
+    """The rows of a log; a last line that a kill has torn is left out.
+
+    Raises:
+        Corrupt: another line is no row.
+    """
     if not path.is_file():
         return []
     lines = path.read_bytes().split(b"\n")[:-1]
-    return [json.loads(line) for line in lines]
+    return [_row(path, number, line) for number, line in enumerate(lines, 1)]
+
+
+def _row(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict) or not isinstance(row.get("step"), int):
+        raise Corrupt(f"{path}:{number}: is no row of a log; remove that line, and run again")
+    return row
 
 
 class _TensorBoard:
@@ -70,7 +86,8 @@ class _TensorBoard:
         require("tensorboard", extra="tensorboard", purpose="tracking with TensorBoard")
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(Path(settings.output) / "tensorboard"), purge_step=step + 1 if step else None)
+        # From the first step on: what an earlier run has left there would be shown beside this one.
+        self._writer = SummaryWriter(str(Path(settings.output) / "tensorboard"), purge_step=step + 1 if step else 0)
 
     def log(self, step: int, figures: Figures) -> None:
         for name, value in figures.items():
