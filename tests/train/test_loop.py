@@ -101,7 +101,13 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
 def test_what_a_training_leaves(whole: tuple[Path, Trained], model: str) -> None:
     output, done = whole
     assert (done.begun, done.steps, done.folder) == (0, 10, output / "student")
-    assert sorted(path.name for path in output.iterdir()) == ["checkpoints", "config.yaml", "log.jsonl", "student"]
+    assert sorted(path.name for path in output.iterdir()) == [
+        "checkpoints",
+        "config.yaml",
+        "lock",
+        "log.jsonl",
+        "student",
+    ]
     assert sorted(path.name for path in (output / "checkpoints").iterdir()) == ["step-00000008", "step-00000010"]
     rows = figures(output)
     assert [row["step"] for row in rows if "train/loss" in row] == list(range(1, 11))

@@ -7,6 +7,7 @@ the step, so that a training that is taken up after any step ends in the same bi
     output/log.jsonl       a line for every step
     output/checkpoints/    where it is taken up
     output/student/        the result, with its model card
+    output/lock            held while a process trains here
 """
 
 import shutil
