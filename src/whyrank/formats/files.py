@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import secrets
+import shutil
 import stat
 import sys
 import zlib
@@ -241,3 +242,18 @@ def _not_utf8(name: str, line: int, offset: int, error: UnicodeDecodeError) -> P
         f"not UTF-8: byte 0x{byte:02x} at offset {offset + error.start} ({error.reason})",
         "save the file as UTF-8; nothing is replaced silently",
     )
+
+
+def put_folder(temporary: Path, target: Path) -> None:
+    """Give a finished folder its name; what stood there goes once the new one has it, and comes back if it cannot."""
+    if not target.exists():
+        temporary.rename(target)
+        return
+    old = target.with_name(f"{temporary.name}.old")
+    target.rename(old)
+    try:
+        temporary.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

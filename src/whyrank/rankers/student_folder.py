@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from whyrank.errors import BadInput, Corrupt, MissingFile, Unwritable, WhyrankError
+from whyrank.formats.files import put_folder
 from whyrank.rankers.student_prompt import LAYOUTS, PromptSettings
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -152,7 +153,7 @@ def creating(folder: Path) -> Iterator[Path]:
         yield temporary
         for path in (*temporary.rglob("*"), temporary):
             _sync(path)
-        _swap(temporary, target)
+        put_folder(temporary, target)
         _sync(target.parent)
     except WhyrankError:
         raise
@@ -184,20 +185,6 @@ def _parsed(content: Mapping[str, Any]) -> Manifest:
         trained=dict(content["trained"]),
         files=dict(content["files"]),
     )
-
-
-def _swap(temporary: Path, target: Path) -> None:
-    if not target.exists():
-        temporary.rename(target)
-        return
-    old = target.with_name(f"{temporary.name}.old")
-    target.rename(old)
-    try:
-        temporary.rename(target)
-    except OSError:
-        old.rename(target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:

@@ -185,7 +185,8 @@ def _evidence(direct: Direct, document: Document, first: int) -> str:
     items = []
     for number, item in enumerate(evidence, first):
         terms = ", ".join(safe(term) for term in item.query_terms[: figures.WORDS_SHOWN])
-        words = f'{POINTED if item.span == direct.pointed else ""}<bdi class="terms">{terms}</bdi>'
+        mark = POINTED if item.span == direct.pointed else ""
+        words = f'<bdi class="terms">{mark}{terms}</bdi>'
         if not is_found(document, item):
             words = f"<span>{_lost(item)} {words}</span>"
         bar = '<span class="no-bar"></span>' if item.contribution is None else bars.signed(line, item.contribution)

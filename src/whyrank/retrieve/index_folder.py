@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from whyrank.errors import Corrupt, MissingFile, Unwritable, WhyrankError
+from whyrank.formats.files import put_folder
 
 MANIFEST = "manifest.json"
 REBUILD = "rebuild with whyrank index"
@@ -42,7 +43,7 @@ def creating(folder: Path, *, overwrite: bool) -> Iterator[Path]:
         yield temporary
         for path in (*temporary.iterdir(), temporary):
             _sync(path)
-        _swap(temporary, target)
+        put_folder(temporary, target)
         _sync(target.parent)
     except WhyrankError:
         raise
@@ -152,20 +153,6 @@ def _reject_occupied(folder: Path, *, overwrite: bool) -> None:
         raise Unwritable(f"{folder}: is a folder with other files in it; name a new one for the index")
     if not overwrite:
         raise Unwritable(f"{folder}: holds an index already; choose another folder, or overwrite it on purpose")
-
-
-def _swap(temporary: Path, target: Path) -> None:
-    if not target.exists():
-        temporary.rename(target)
-        return
-    old = target.with_name(f"{temporary.name}.old")
-    target.rename(old)
-    try:
-        temporary.rename(target)
-    except OSError:
-        old.rename(target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _check_length(path: Path, expected: Mapping[str, Any] | None) -> None:
