@@ -10,6 +10,7 @@ relevant document; linear gain; ties as ranked. Prints Markdown: the table in do
 import argparse
 import os
 import platform
+import random
 import sys
 import time
 from importlib.metadata import version
@@ -44,6 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--depth", type=int, default=100)
     parser.add_argument("--sets", nargs="+", default=list(NINE))
+    parser.add_argument("--queries", type=int, help="of each set at most, drawn with seed 0")
     parser.add_argument("--rankers", nargs="+", default=["bi-encoder", "evidence", "student", "student-open"])
     parser.add_argument("--bare", action="store_true", help="without the first stage's scores")
     parser.add_argument("--threads", type=int, help="of each ranker")
@@ -61,6 +63,8 @@ def main() -> None:
         run = next(p for p in (folder / "bm25.trec", folder / "bm25.trec.gz") if p.exists())
         first = [r.top(given.depth) for r in formats.read_rankings(run, corpus=folder, queries=folder)]
         first = [r for r in first if max(qrels.get(r.query.id, {"": 0}).values()) > 0]
+        if given.queries is not None:
+            first = random.Random(0).sample(first, min(given.queries, len(first)))
         shown = [Ranking.of(r.query, r.documents) for r in first] if given.bare else first
         row, seconds = [ndcg(first, qrels)], []
         for ranker in rankers.values():
