@@ -3,6 +3,7 @@
 import math
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from whyrank import api, reason
 from whyrank.config import ModelSettings
 from whyrank.encode.pairs import Piece
-from whyrank.errors import BadInput
+from whyrank.errors import BadInput, WhyrankError
 from whyrank.rankers import DEFAULT, STUDENTS, load
 from whyrank.rankers.building import resolve
 from whyrank.rankers.distilled import PART, DistilledRanker, _read_of
@@ -146,6 +147,15 @@ def test_a_student_is_named_where_a_model_is(ranker: DistilledRanker) -> None:
             assert found.name == load(name).name
     with pytest.raises(BadInput, match="open names the ranker student-open, and bi-encoder was named too"):
         resolve("bi-encoder", model=ModelSettings(name="open"))
+
+
+def test_a_folder_of_the_same_name_is_not_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "student").mkdir()
+    (tmp_path / "student" / "reranker.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(load("student", threads=1), DistilledRanker)
+    with pytest.raises(WhyrankError, match=r"reranker\.json"):
+        load("./student", threads=1)
 
 
 def test_probabilities_never_fall_as_scores_rise(ranker: DistilledRanker) -> None:

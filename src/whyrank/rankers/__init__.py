@@ -60,7 +60,8 @@ def load(name: str = DEFAULT, *, threads: int | None = None) -> Reranker:
     """Load a ranker by name.
 
     Args:
-        name: a key of `RANKERS`, or a student that `whyrank train` made: its folder, or its id on the Hugging Face hub.
+        name: a key of `RANKERS`, or a student that `whyrank train` made: its folder, or its id on the Hugging Face
+            hub. A folder that is called as a ranker is needs its path: "./student".
         threads: threads to compute with; by default the cores this process may use, at most eight.
 
     Raises:
@@ -69,7 +70,7 @@ def load(name: str = DEFAULT, *, threads: int | None = None) -> Reranker:
         MissingFile: no student of this id can be fetched.
         MissingExtra: what a student of `whyrank train` needs is not installed.
     """
-    if is_student(name) or is_hub_id(name):
+    if name not in RANKERS and (is_student(name) or is_hub_id(name)):
         from whyrank.rankers.student import load_folder
 
         return load_folder(name, threads=threads)
