@@ -10,6 +10,7 @@ from whyrank.lm.base import LM
 from whyrank.lm.budget import Budget
 from whyrank.lm.cache import Cached
 from whyrank.lm.prices import Price
+from whyrank.rankers import STUDENTS
 
 
 class Backend(NamedTuple):
@@ -67,7 +68,7 @@ def open_model(settings: ModelSettings) -> LM:
     if not colon or not model:
         raise BadInput(
             f"{settings.name!r} names no backend; give BACKEND:NAME, such as openai:{settings.name.strip(':')} or "
-            "transformers:FOLDER; backends: " + ", ".join(BACKENDS)
+            f"transformers:FOLDER (backends: {', '.join(BACKENDS)}), or a student of whyrank: {', '.join(STUDENTS)}"
         )
     if scheme in SERVERS:
         raise BadInput(
