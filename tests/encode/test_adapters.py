@@ -16,6 +16,7 @@ from safetensors.numpy import load, load_file, save
 from whyrank.encode.adapters import ADAPTERS, EXACT_RANK, Adapter, quantised, shipped_adapter
 from whyrank.encode.engine import Encoder
 from whyrank.encode.pairs import QUERY, Pair, PairReader
+from whyrank.encode.passages import CLS, SEP, Passage
 from whyrank.encode.weights import SHIPPED, read_manifest
 from whyrank.errors import Corrupt, MissingFile, UnknownName
 
@@ -112,6 +113,19 @@ def test_a_pair_is_read_the_same_in_any_company() -> None:
     assert len(by_pair[4]) > 1
     assert by_pair[0][0][1] > by_pair[1][0][1]
     assert all(score > reader.least for _, score, _, _ in together)
+
+
+def test_heads_read_what_they_learnt_to_read() -> None:
+    adapter = shipped_adapter("open")
+    encoder = Encoder(threads=1, adapter=adapter)
+    (query, _), (text, offsets) = encoder.tokens(PAIRS[0])
+    ids = (CLS, *query, SEP, *text, SEP)
+    [(_, vectors_TW)] = encoder.run([Passage(ids, tuple(offsets))])
+    [(_, piece)] = PairReader(adapter, threads=1).read(PAIRS[:1])
+    assert piece.score == pytest.approx(float(vectors_TW.mean(axis=0) @ adapter.tensors["head.relevance"]), abs=1e-5)
+    own = vectors_TW[len(query) + 2 : -1] @ adapter.tensors["head.evidence"]
+    assert np.allclose(piece.pointing, own, atol=1e-5)
+    assert piece.offsets == tuple(offsets)
 
 
 def test_query_and_document_are_both_read() -> None:

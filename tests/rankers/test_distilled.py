@@ -10,14 +10,15 @@ import pytest
 
 from whyrank import api, reason
 from whyrank.config import ModelSettings
-from whyrank.encode.pairs import Piece
+from whyrank.encode.adapters import shipped_adapter
+from whyrank.encode.pairs import Pair, PairReader, Piece
 from whyrank.errors import BadInput, WhyrankError
 from whyrank.rankers import DEFAULT, STUDENTS, load
 from whyrank.rankers.building import resolve
 from whyrank.rankers.distilled import PART, DistilledRanker, _read_of
 from whyrank.rankers.evidence import EvidenceRanker
 from whyrank.rankers.matching import Sheet
-from whyrank.types import Calibrated, Document, Query, Ranking, Reranker, Scorer
+from whyrank.types import Calibrated, Document, Query, Ranking, Reranker, Scorer, Term
 
 QUERY = Query("q", "Why is the sky blue?")
 DOCUMENTS = (
@@ -147,6 +148,14 @@ def test_a_student_is_named_where_a_model_is(ranker: DistilledRanker) -> None:
             assert found.name == load(name).name
     with pytest.raises(BadInput, match="open names the ranker student-open, and bi-encoder was named too"):
         resolve("bi-encoder", model=ModelSettings(name="open"))
+
+
+def test_the_part_is_what_the_logit_is_above_that_of_a_typical_candidate(ranker: DistilledRanker) -> None:
+    adapter = shipped_adapter(ranker.name.split("-")[1])
+    [(_, piece)] = PairReader(adapter, threads=1).read([Pair(QUERY.text, DOCUMENTS[1].text)])
+    [whole] = ranker.decompose(QUERY, DOCUMENTS[1:2], [None])
+    fitted = adapter.manifest["fitted"]
+    assert whole.terms[-1] == Term(PART, fitted["scale"] * (piece.score - fitted["typical"]))
 
 
 def test_a_folder_of_the_same_name_is_not_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
