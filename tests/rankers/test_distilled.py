@@ -133,6 +133,28 @@ def test_what_was_read_is_counted_and_told(ranker: DistilledRanker) -> None:
         assert mine.usage.seconds > 0
 
 
+def test_a_text_given_twice_is_read_once_and_paid_once(ranker: DistilledRanker) -> None:
+    twice = ranker.rerank(Ranking.of(QUERY, [DOCUMENTS[1], replace(DOCUMENTS[1], id="again")])).usage
+    once = ranker.rerank(Ranking.of(QUERY, DOCUMENTS[1:2])).usage
+    assert twice.calls == once.calls
+    assert twice.prompt_tokens - twice.cached_tokens == once.prompt_tokens
+
+
+def test_a_long_query_is_cut_for_the_student_and_that_is_said(ranker: DistilledRanker) -> None:
+    ranking = ranker.rerank(Ranking.of("sky " * 200, DOCUMENTS[:1]))
+    assert "the student read the first 96 of 200 tokens of the query; the evidence read all" in ranking.notes
+    assert not ranker.rerank(Ranking.of("sky " * 96, DOCUMENTS[:1])).notes
+
+
+def test_a_pointed_sentence_that_was_moved_is_found_out(ranker: DistilledRanker) -> None:
+    plain = ranker.rerank(Ranking.of(QUERY, DOCUMENTS[:1]))
+    told = reason.explain(plain, ranker, top=1)
+    [direct] = told.direct
+    others = [s for s in ranker.decompose(QUERY, DOCUMENTS[:1], [None])[0].sentences if s != direct.pointed]
+    moved = replace(plain, explanations=replace(told, direct=(replace(direct, pointed=others[-1]),)))
+    assert any("points at" in str(check) for check in reason.verify(moved, ranker).failures)
+
+
 def test_a_query_without_words_keeps_the_order_and_says_so(ranker: DistilledRanker) -> None:
     ranking = ranker.rerank(Ranking.of("?!", DOCUMENTS))
     assert ranking.ids == tuple(d.id for d in DOCUMENTS)
