@@ -100,9 +100,13 @@ def test_a_closed_pipe_is_a_silent_end(name: str) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("args", [["rerank", "x", str(CORPUS), "-e", "0"], ["methods"], ["validate", str(CORPUS)]])
-def test_a_full_disk_is_one_line(args: list[str]) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_is_one_line(args: list[str], unbuffered: str) -> None:
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     with Path("/dev/full").open("wb") as full:
-        ended = subprocess.run([*WHYRANK, *args], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        ended = subprocess.run(
+            [*WHYRANK, *args], stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment
+        )
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
     assert "No space left on device" in ended.stderr
 

@@ -25,12 +25,14 @@ def main(args: Sequence[str] | None = None) -> int:
     Returns:
         The exit code; see `whyrank.cli`. With WHYRANK_DEBUG=1, errors come with their traceback.
     """
+    code = FINE
     try:
         code = _run(sys.argv[1:] if args is None else args)
         if sys.stdout is not None:
             sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the end of every road
-        code = ended_by(error)
+        # What could not be written when it was printed fails again here, and was told there.
+        code = code if code == BAD_INPUT and not isinstance(error, BrokenPipeError) else ended_by(error)
     _settle_stdout()
     return code
 
