@@ -24,6 +24,7 @@ LONG = "x" * 200_000
         ("a.jsonl", '{"query": {"text": "q", "qid": 1}, "candidates": []}', "rankllm"),
         ("a.json", '[{"query": "q", "hits": [{"content": "' + LONG + '"}]}]', "rankllm"),
         ("a.json", '{\n "query": "q",\n "hits": []\n}', "rankllm"),
+        ("a.json", '[{"question": "q", "answers": [], "ctxs": []}]', "dpr"),
         ("a.csv", "text\nhello", "csv"),
         ("a", "id;text\n1;hello", "csv"),
         ("a.tsv", "id\tTitle of it\ttext\n1\tT\thello", "csv"),
@@ -93,5 +94,5 @@ def test_unknown_names_list_near_matches() -> None:
 
 
 def test_every_format_says_what_it_is() -> None:
-    assert list(formats.FORMATS) == ["jsonl", "csv", "text", "rankings", "rankllm", "run", "qrels", "folder"]
+    assert list(formats.FORMATS) == ["jsonl", "csv", "text", "rankings", "rankllm", "dpr", "run", "qrels", "folder"]
     assert all(10 < len(form.description) < 110 for form in formats.FORMATS.values())

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 import typer
 
 from whyrank.cli import options
+from whyrank.cli.answers import Given
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "whyrank evaluate bm25.trec reranked.trec --qrels qrels.trec",
     "whyrank evaluate bm25 splade mine=reranked.jsonl --dataset dl19 -m nDCG@10 -m RR@10 -o report.html",
+    "whyrank evaluate bm25.trec reranked.jsonl --answers answers.jsonl --corpus corpus.jsonl -m open-qa",
     "whyrank evaluate --config exp.yaml",
     "whyrank evaluate --datasets",
 )
+ANSWERS = "Answers in the first k passages (Answer@k)"
 FORMATS = ("table", "markdown", "latex", "csv", "json", "html")
 BY_SUFFIX = {".md": "markdown", ".tex": "latex", ".csv": "csv", ".json": "json", ".html": "html", ".htm": "html"}
 
@@ -43,7 +46,22 @@ def evaluate(
     ] = None,
     measures: Annotated[
         list[str] | None,
-        typer.Option("--measure", "-m", metavar="NAME", help="As ir_measures writes them: nDCG@10, RR@10, AP(rel=2)."),
+        typer.Option(
+            "--measure",
+            "-m",
+            metavar="NAME",
+            help="As ir_measures writes them: nDCG@10, AP(rel=2); Answer@5; noveleval.",
+        ),
+    ] = None,
+    answers: Annotated[
+        str | None,
+        typer.Option(
+            "--answers", metavar="FILE", rich_help_panel=ANSWERS, help="A line {_id, answers} for each query."
+        ),
+    ] = None,
+    corpus: Annotated[
+        str | None,
+        typer.Option("--corpus", metavar="FILE", rich_help_panel=ANSWERS, help="The texts of a run's documents."),
     ] = None,
     baseline: Annotated[
         str | None, typer.Option("--baseline", metavar="NAME", help="Compare with this run; by default the first.")
@@ -88,7 +106,8 @@ def evaluate(
     if is_listing:
         _list_datasets()
         return
-    if config and (runs or qrels or dataset or measures or baseline or excluded or ties or is_only_relevant):
+    given = (runs, qrels, dataset, measures, answers, corpus, baseline, excluded, ties, is_only_relevant)
+    if config and any(given):
         raise BadInput("with --config everything else stands in the experiment file; use -c key=value to change it")
     if ties is not None and ties not in get_args(Ties):
         raise unknown("law of ties", ties, get_args(Ties))
@@ -97,7 +116,7 @@ def evaluate(
             outcome = _experiment(config, work)
         else:
             how = (measures, cast("Ties", ties or "rank"), excluded, is_only_relevant, baseline)
-            outcome = _compared(runs or [], qrels, dataset, how, work)
+            outcome = _compared(runs or [], qrels, dataset, how, Given(answers, corpus), work)
     _show(outcome, form, output, quiet=quiet)
 
 
@@ -133,37 +152,48 @@ def _compared(
     qrels: str | None,
     dataset: str | None,
     how: "tuple[list[str] | None, Ties, str | None, bool, str | None]",
+    given: "Given",
     work: "Work",
 ) -> "Outcome":
+    from dataclasses import replace
+
     from whyrank import datasets, formats
+    from whyrank.cli.answers import answered, learnt, measures_of
     from whyrank.errors import BadInput
-    from whyrank.evaluate import DEFAULT_MEASURES
     from whyrank.experiment.comparing import compare_runs
 
     if not names:
         raise BadInput("no run; give whyrank evaluate RUN --qrels FILE, or --config FILE")
-    if (qrels is None) == (dataset is None):
-        raise BadInput("give the judgements: either --qrels FILE or --dataset NAME")
     measures, ties, excluded, is_only_relevant, baseline = how
+    asked = measures_of(measures, given, is_judged=bool(qrels or dataset))
+    if (qrels and dataset) or (asked.judged and not (qrels or dataset)):
+        raise BadInput(
+            "give the judgements: either --qrels FILE or --dataset NAME; or, for Answer@k alone, --answers FILE"
+        )
     work.phase("reading")
     collection = None if dataset is None else datasets.load(dataset)
-    judged: Qrels = formats.read_qrels(qrels) if qrels is not None else collection.qrels if collection else {}
+    judged: Qrels = {}
+    if asked.judged:
+        judged = formats.read_qrels(qrels) if qrels is not None else collection.qrels if collection else {}
     out = dict(collection.excluded) if collection else {}
     if excluded is not None:
         for query, documents in formats.read_qrels(excluded).items():
             out[query] = frozenset(documents) | out.get(query, frozenset())
     found = _read(names, collection, work)
+    by = answered(asked, found, given, collection, ties, out, work)
     work.phase("measuring")
-    return compare_runs(
+    outcome = compare_runs(
         found,
         judged,
-        measures or DEFAULT_MEASURES,
-        dataset=collection.name if collection else str(qrels),
+        (*asked.judged, *map(str, asked.answered)),
+        dataset=collection.name if collection else str(qrels or given.answers or ""),
         ties=ties,
         excluded=out,
         only_relevant=is_only_relevant,
         baseline=baseline,
+        answered=by,
     )
+    return replace(outcome, notes=(*outcome.notes, *learnt(outcome, collection)))
 
 
 def _read(

@@ -71,7 +71,7 @@ InputFormatOption: TypeAlias = Annotated[
     typer.Option(
         "--input-format",
         metavar="NAME",
-        help="Format of the input, where its content does not show it: jsonl, csv, text, rankings, rankllm, run.",
+        help="Format of the input, where its content does not show it: jsonl, csv, text, rankings, rankllm, dpr, run.",
     ),
 ]
 CorpusOption: TypeAlias = Annotated[

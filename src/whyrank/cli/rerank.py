@@ -29,7 +29,7 @@ RunOption: TypeAlias = Annotated[
         "--run",
         metavar="FILE",
         help="Candidates for many queries instead of QUERY and FILE: a TREC run (with --corpus and --queries), "
-        "rankings, RankLLM requests, or a folder with one run.",
+        "rankings, RankLLM requests, DPR results, or a folder with one run.",
     ),
 ]
 DepthOption: TypeAlias = Annotated[
@@ -178,6 +178,7 @@ def _plan(settings: "RerankSettings", to: "Target") -> "Plan":
         is_streamed=to.is_streamed,
         model=settings.model,
         ask=settings.ask,
+        then=settings.then,
     )
 
 

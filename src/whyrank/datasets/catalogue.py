@@ -22,6 +22,7 @@ class Entry:
     licence: str = ""
     remedy: str = ""
     are_queries_documents: bool = False
+    learnt: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def ir_split(self, split: str | None) -> tuple[str, str]:
         """The split, or the default one, and its id in ir_datasets.
@@ -62,6 +63,12 @@ def find_identifier(identifier: str) -> tuple[Entry | None, str]:
     )
 
 
+def learnt_by(name: str, split: str) -> tuple[str, ...]:
+    """Families of our rankers that learnt from the queries of a split: their figures on it are no test."""
+    entry = find(name)
+    return entry.learnt.get(split, ()) if entry is not None else ()
+
+
 @cache
 def _by_folder() -> Mapping[str, Entry]:
     return {folder: entry for entry in entries().values() for folder in entry.folders}
@@ -82,7 +89,16 @@ def _entry(
     licence: str = "",
     remedy: str = "",
     are_queries_documents: bool = False,
+    learnt: dict[str, list[str]] | None = None,
 ) -> Entry:
     return Entry(
-        name, about, tuple(aliases or ()), tuple(folders or ()), ir or {}, licence, remedy, are_queries_documents
+        name,
+        about,
+        tuple(aliases or ()),
+        tuple(folders or ()),
+        ir or {},
+        licence,
+        remedy,
+        are_queries_documents,
+        {split: tuple(families) for split, families in (learnt or {}).items()},
     )

@@ -10,13 +10,18 @@
 Measures need the extra `evaluate` (ir_measures, scipy). Whether reasons are true: `whyrank.evaluate.reasons`.
 """
 
+from whyrank.evaluate.answer_matching import has_answer
+from whyrank.evaluate.answers import Answers, measure_answers
 from whyrank.evaluate.comparison import Interval, compare, holm, interval, wilson
+from whyrank.evaluate.measure_sets import MEASURE_SETS
 from whyrank.evaluate.measures import DEFAULT_MEASURES, measure, parse_measures
 from whyrank.evaluate.ordering import Ties, run_of
 from whyrank.evaluate.results import Contrast, Coverage, Evaluation, Proportion, Values
 
 __all__ = [
     "DEFAULT_MEASURES",
+    "MEASURE_SETS",
+    "Answers",
     "Contrast",
     "Coverage",
     "Evaluation",
@@ -25,9 +30,11 @@ __all__ = [
     "Ties",
     "Values",
     "compare",
+    "has_answer",
     "holm",
     "interval",
     "measure",
+    "measure_answers",
     "parse_measures",
     "run_of",
     "wilson",

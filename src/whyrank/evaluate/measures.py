@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from whyrank.errors import BadInput, UnknownName
 from whyrank.evaluate import providers
+from whyrank.evaluate.measure_sets import MEASURE_SETS, expanded, is_of_answers
 from whyrank.evaluate.ordering import Orders, Ties, judgements_of, orders_of, without
 from whyrank.evaluate.results import Coverage, Evaluation
 from whyrank.types import Qrels, Ranking, Run, Usage
@@ -37,6 +38,8 @@ _TREC_NAMES = {
 def parse_measures(names: "str | Measure | Iterable[str | Measure]") -> "tuple[Measure, ...]":
     """Measures by their names in ir_measures: nDCG@10, RR@10, AP(rel=2), nDCG(dcg='exp-log2')@10; repeated ones once.
 
+    A name of `MEASURE_SETS` stands for all that it holds.
+
     Raises:
         UnknownName: a name is unknown, or nothing that is installed computes the measure. One error names all of them,
             each with near matches or the reason.
@@ -47,14 +50,17 @@ def parse_measures(names: "str | Measure | Iterable[str | Measure]") -> "tuple[M
     asked = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else [names]
     found: dict[Measure, None] = {}
     wrong: list[str] = []
-    for name in asked:
+    for name in expanded(asked):
         try:
             found[name if isinstance(name, known) else _parsed(str(name))] = None
         except ValueError as error:
             wrong.append(str(error))
     wrong += [_why_not(measure) for measure in found if not providers.is_provided(measure)]
     if wrong:
-        raise UnknownName(f"{'; '.join(wrong)}. Measures are named as in ir_measures: nDCG@10, RR@10, AP(rel=2), R@100")
+        raise UnknownName(
+            f"{'; '.join(wrong)}. Measures are named as in ir_measures: nDCG@10, RR@10, AP(rel=2), R@100; sets of them "
+            f"are {', '.join(MEASURE_SETS)}"
+        )
     if not found:
         raise BadInput(f"no measures were named; name some, such as {', '.join(DEFAULT_MEASURES)}")
     return tuple(found)
@@ -132,6 +138,10 @@ def measure(
 
 def _parsed(name: str) -> "Measure":
     """Read a name; ValueError says what is wrong. ir_measures' own reader needs what Python 3.14 took from `ast`."""
+    if is_of_answers(name):
+        raise ValueError(
+            f"{name!r} needs answers and no judgements: whyrank evaluate --answers FILE, or measure_answers"
+        )
     registry: dict[str, Measure] = providers.ir_measures().measures.registry
     try:
         node: ast.expr = ast.parse(name.strip(), mode="eval").body

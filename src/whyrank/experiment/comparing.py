@@ -1,15 +1,30 @@
 """Finished runs side by side: nothing is retrieved, ranked or explained, only measured."""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
-from whyrank.evaluate import measure
+from whyrank.evaluate import Evaluation, measure, measure_answers
+from whyrank.evaluate.answers import Answers, beside, split_measures
 from whyrank.evaluate.ordering import Ties
 from whyrank.experiment.checks import statements
 from whyrank.experiment.outcome import Explained, Outcome, contrasts_of, environment
 from whyrank.experiment.steps import as_given, without
+from whyrank.formats.problems import some
 from whyrank.types import Qrels, Ranking, Run
 
 FIRST_STAGE = "first stage"
+
+
+class Answered(NamedTuple):
+    """What answers are measured by.
+
+    Attributes:
+        answers: query id → answers.
+        texts: document id → text, of those that `whyrank.evaluate.answers.needed_texts` names.
+    """
+
+    answers: Answers
+    texts: Mapping[str, str] = {}
 
 
 def compare_runs(
@@ -23,6 +38,7 @@ def compare_runs(
     only_relevant: bool = False,
     baseline: str | None = None,
     seed: int = 0,
+    answered: Answered | None = None,
 ) -> Outcome:
     """Measure runs and compare them.
 
@@ -31,25 +47,35 @@ def compare_runs(
 
     Args:
         runs: name → scores by query and document, or rankings.
-        qrels: the judgements.
-        measures: as `ir_measures` writes them.
+        qrels: the judgements; may be empty where all measures are of answers.
+        measures: as `ir_measures` writes them, Answer@k, and names of `whyrank.evaluate.MEASURE_SETS`.
         dataset: what the runs are of, for the title.
         ties: "rank" or "trec_eval".
         excluded: query id → documents that are removed before scoring.
         only_relevant: leave out queries without a relevant document.
         baseline: the name of a run; the first if None.
         seed: of tests and intervals.
+        answered: for the measures Answer@k; their columns come last.
 
     Raises:
-        BadInput: runs and judgements of different collections, empty judgements; see `whyrank.evaluate.measure`.
+        BadInput: runs and judgements of different collections, empty judgements; see `whyrank.evaluate.measure` and
+            `measure_answers`.
         UnknownName: a measure or baseline that is not there.
     """
     given = _with_first_stage(runs)
-    evaluations = tuple(
-        measure(name, run, qrels, measures, ties=ties, excluded=excluded, only_relevant=only_relevant)
-        for name, run in given.items()
-    )
     out = excluded or {}
+    asked = split_measures(measures)
+    by_judgements, by_answers = {}, {}
+    for name, run in given.items():
+        if asked.judged or not asked.answered:
+            by_judgements[name] = measure(
+                name, run, qrels, asked.judged, ties=ties, excluded=out, only_relevant=only_relevant
+            )
+        if asked.answered:
+            answers, texts = answered or Answered({})
+            own = map(str, asked.answered)
+            by_answers[name] = measure_answers(name, run, answers, own, ties=ties, excluded=out, texts=texts)
+    evaluations = _side_by_side(by_judgements, by_answers)
     ranked = {
         name: [without(ranking, out.get(ranking.query.id, ())) for ranking in run]
         for name, run in given.items()
@@ -69,11 +95,27 @@ def compare_runs(
         contrasts=contrasts_of(evaluations, baseline, seed),
         reasons=tuple(reasons),
         calibrations={},
-        notes=(),
+        notes=_unanswered(by_answers),
         settings={"measures": list(measures), "ties": ties, "only_relevant": only_relevant},
         environment=environment({name: next((r.ranker for r in own), "") for name, own in ranked.items()}),
         seed=seed,
     )
+
+
+def _side_by_side(
+    by_judgements: Mapping[str, Evaluation], by_answers: Mapping[str, Evaluation]
+) -> tuple[Evaluation, ...]:
+    if not (by_judgements and by_answers):
+        return (*by_judgements.values(), *by_answers.values())
+    return tuple(beside(found, by_answers[name]) for name, found in by_judgements.items())
+
+
+def _unanswered(by_answers: Mapping[str, Evaluation]) -> tuple[str, ...]:
+    left_out = dict.fromkeys(query for found in by_answers.values() for query in found.coverage.unjudged_queries)
+    if not left_out:
+        return ()
+    count = f"{len(left_out):,} {'query' if len(left_out) == 1 else 'queries'} without an answer"
+    return (f"{count} left out of the measures of answers: {some(left_out, 3)}",)
 
 
 def _with_first_stage(runs: Mapping[str, Run | Sequence[Ranking]]) -> Mapping[str, Run | Sequence[Ranking]]:

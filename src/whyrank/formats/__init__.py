@@ -10,6 +10,7 @@ Formats are seen by their content (`detect`); `FORMATS` is the table of them. Ev
 with ``path:line:``; `validate` collects all.
 """
 
+from whyrank.formats.answers import read_answers
 from whyrank.formats.conversion import TARGETS, convert
 from whyrank.formats.detection import FORMATS, Format, detect
 from whyrank.formats.folders import Folder, open_folder
@@ -50,6 +51,7 @@ __all__ = [
     "iter_documents",
     "join",
     "open_folder",
+    "read_answers",
     "read_documents",
     "read_qrels",
     "read_queries",

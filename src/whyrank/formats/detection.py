@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from whyrank.errors import BadInput, unknown
-from whyrank.formats import documents, json_values, rankings, rankllm, trec
+from whyrank.formats import documents, dpr, json_values, rankings, rankllm, trec
 from whyrank.formats.files import Source, opening
 from whyrank.formats.problems import Complain, Wrong, fail
 
@@ -144,6 +144,10 @@ def _is_request(head: Head) -> bool:
     return "query" in head.keys and bool({"candidates", "hits"} & head.keys) and "whyrank" not in head.keys
 
 
+def _is_result(head: Head) -> bool:
+    return {"question", "ctxs"} <= head.keys
+
+
 def _is_documents(head: Head) -> bool:
     if isinstance(head.value, str):
         return True
@@ -219,6 +223,7 @@ FORMATS: dict[str, Format] = {
         rankings.scan_rankings,
     ),
     "rankllm": Format("rankings", "RankLLM requests, JSON or JSON Lines", _is_request, rankllm.scan_requests),
+    "dpr": Format("rankings", "DPR's results: questions with answers and passages", _is_result, dpr.scan_results),
     "run": Format("run", "TREC run of six columns, or MS MARCO run: query, document, rank", _is_run, trec.scan_run),
     "qrels": Format("qrels", "judgements: TREC's four columns, or BEIR's table", _is_qrels, trec.scan_qrels),
     "folder": Format("folder", "a collection: corpus, queries, qrels and runs in one folder", _never, None),

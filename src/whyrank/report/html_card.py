@@ -225,7 +225,7 @@ def _parts(direct: Direct, setting: Setting) -> str:
         for part, (colour, value) in zip(sums, colours, strict=True)
     )
     return (
-        '<div class="parts"><h4 class="label">What the score is made of</h4>'
+        f'<div class="parts"><h4 class="label">What the {"place" if direct.score is None else "score"} is made of</h4>'
         f"{bars.stacked(colours)}<ul>{legend}</ul></div>"
     )
 

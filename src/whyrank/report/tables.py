@@ -311,7 +311,7 @@ def _coverage(evaluations: Sequence[Evaluation]) -> list[str]:
         c = e.coverage
         for ids, words in (
             (c.without_results, "judged, without results: they count 0"),
-            (c.unjudged_queries, "without judgements: not measured"),
+            (c.unjudged_queries, "without judgements or answers: not measured"),
             (c.without_relevant, "without a relevant document"),
         ):
             if ids:
