@@ -19,7 +19,7 @@ from whyrank.types import Usage
 pytest.importorskip("openai")
 from faults import Faults, answer, refused_url
 
-GROUPS = ("ask", "export", "import", "stats", "filter", "batch write", "batch read")
+GROUPS = ("ask", "score", "export", "import", "stats", "filter", "batch write", "batch read")
 USED = {"usage": {"prompt_tokens": 500, "completion_tokens": 1500, "total_tokens": 2000}}
 
 

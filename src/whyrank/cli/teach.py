@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from whyrank.cli import teach_ask, teach_batch, teach_files
+from whyrank.cli import teach_ask, teach_batch, teach_files, teach_score
 from whyrank.cli.app import grouped, made
 
 EXAMPLES = (
     "whyrank teach ask rankings.jsonl --model openai:gpt-4.1 --store teacher.db",
+    "whyrank teach score rankings.jsonl --ranker evidence -o scores.db",
     "whyrank teach stats teacher.db",
     "whyrank teach filter teacher.db train.jsonl --keep usable --keep quotes=0.8",
 )
@@ -20,6 +21,7 @@ def program() -> Any:
     }
     commands = {
         "ask": made("ask", teach_ask.ask, teach_ask.EXAMPLES),
+        "score": made("score", teach_score.score, teach_score.EXAMPLES),
         "export": made("export", teach_files.export, teach_files.EXPORT_EXAMPLES),
         "import": made("import", teach_files.import_, teach_files.IMPORT_EXAMPLES),
         "stats": made("stats", teach_files.stats, teach_files.STATS_EXAMPLES),

@@ -29,6 +29,16 @@ StoreOption: TypeAlias = Annotated[
     typer.Option("--store", metavar="FILE", help="Where the answers are kept; an existing store is gone on with."),
 ]
 
+PromptOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--prompt",
+        metavar="NAME",
+        help="A listwise prompt that 'whyrank methods --prompts' lists, in place of --mode: dear has the teacher "
+        "reason before it ranks, and its chain of thought is kept.",
+    ),
+]
+
 
 def ask(
     runs: teach_lists.RunsArgument,
@@ -38,6 +48,7 @@ def ask(
     input_format: options.InputFormatOption = None,
     qrels: teach_lists.QrelsOption = None,
     mode: teach_lists.ModeOption = None,
+    prompt: PromptOption = None,
     depth: teach_lists.ListDepthOption = None,
     window: teach_lists.WindowOption = None,
     stride: teach_lists.StrideOption = None,
@@ -78,6 +89,7 @@ def ask(
 
     flags: dict[str, Any] = {
         "mode": mode,
+        "prompt": prompt,
         "lists.depth": depth,
         "lists.window": window,
         "lists.stride": stride,
@@ -92,7 +104,7 @@ def ask(
     }
     settings = teach_lists.settings_of(config or [], flags)
     with working(quiet=quiet) as work:
-        found = teach_lists.lists_of(runs, (corpus, queries, input_format), settings, work)
+        found = teach_lists.lists_of(runs, (corpus, queries, input_format), settings.lists, work)
         labels = labels_of(qrels)
     if not quiet:
         teach_lists.say_left_out(found)
@@ -113,7 +125,9 @@ def opened(settings: "TeachSettings") -> "Iterator[Teacher]":
 
     lm = open_model(settings.model)
     try:
-        yield Teacher(lm, settings.mode, settings.passage_tokens, settings.reasoning_tokens, settings.attempts)
+        yield Teacher(
+            lm, settings.mode, settings.passage_tokens, settings.reasoning_tokens, settings.attempts, settings.prompt
+        )
     finally:
         if close := getattr(lm, "close", None):
             close()

@@ -83,7 +83,7 @@ def write(
     settings = teach_lists.settings_of(config or [], flags)
     name = _model_of(settings)
     with working(quiet=quiet) as work:
-        found = teach_lists.lists_of(runs, (corpus, queries, input_format), settings, work)
+        found = teach_lists.lists_of(runs, (corpus, queries, input_format), settings.lists, work)
         labels = labels_of(qrels)
     if not quiet:
         teach_lists.say_left_out(found)

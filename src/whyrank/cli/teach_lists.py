@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from whyrank.cli.progress import Work
     from whyrank.teach.candidates import Lists
-    from whyrank.teach.settings import TeachSettings
+    from whyrank.teach.settings import ListSettings, TeachSettings
 
 _LISTS = "Lists"
 RunsArgument: TypeAlias = Annotated[
@@ -115,7 +115,7 @@ def settings_of(config: Sequence[str], flags: Mapping[str, Any]) -> "TeachSettin
 
 
 def lists_of(
-    runs: Sequence[str], about: tuple[str | None, str | None, str | None], settings: "TeachSettings", work: "Work"
+    runs: Sequence[str], about: tuple[str | None, str | None, str | None], settings: "ListSettings", work: "Work"
 ) -> "Lists":
     """What is to be shown of some files of candidates; `about` is corpus, queries and format.
 
@@ -126,11 +126,10 @@ def lists_of(
     from whyrank.errors import BadInput
     from whyrank.teach.candidates import lists
 
-    corpus, queries, input_format = about
-    given = [ranking for file in runs for ranking in sources.run(file, corpus, queries, input_format, work)]
-    found = lists(given, settings.lists)
+    given = [ranking for file in runs for ranking in sources.run(file, *about, work)]
+    found = lists(given, settings)
     if not found.shown:
-        raise BadInput(f"{', '.join(runs)}: no query has two candidates with text, so there is nothing to rank")
+        raise BadInput(f"{', '.join(runs)}: no query has two candidates with text, so there is nothing to ask about")
     return found
 
 

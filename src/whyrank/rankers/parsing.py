@@ -8,7 +8,8 @@ Where it looks, in this order; the first place that holds a ranking decides:
 
     1. ``<answer>…</answer>``, the last that is not empty; what it says is final, even if it ranks nothing
     2. ``\boxed{…}``, the last
-    3. what follows ``### Final Reranking:`` or another heading that calls it final, revised or corrected
+    3. what follows ``### Final Reranking:``, which is final even if it ranks nothing, or else what follows words that
+       call it final, revised or corrected
     4. ``[Start] … [End]``
     5. the whole answer
 
@@ -196,6 +197,8 @@ def _tiers(text: str) -> Iterator[tuple[list[Place], bool]]:
     headers = list(_FINAL_HEADER.finditer(text))
     if headers:
         yield [Place(text[headers[-1].end() :])], False
+        if headers[-1][0].lstrip().startswith("#"):
+            return
     if marked := _between(text, _START_TAG, "end"):
         yield marked, True
     yield [Place(text)], False

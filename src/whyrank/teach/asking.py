@@ -90,7 +90,8 @@ def rehearse(teacher: Teacher, waiting: Sequence[Task], *, price: Price | None =
     def answered(request: Request) -> Reply:
         count = counts[request.tag.rpartition("/")[0]]
         order = " > ".join(f"[{number}]" for number in range(1, count + 1))
-        return Reply(order, usage=Usage(generated_tokens=TOKENS_A_DOCUMENT[teacher.mode] * count))
+        generated = teacher.thought_tokens + TOKENS_A_DOCUMENT[teacher.mode] * count
+        return Reply(order, usage=Usage(generated_tokens=generated))
 
     rehearsal = Rehearsal(teacher.lm, answered, price=price)
     stand_in = replace(teacher, lm=rehearsal)

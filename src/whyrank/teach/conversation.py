@@ -7,13 +7,14 @@ from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
-from whyrank.errors import BudgetSpent, ModelError, ModelUnavailable
+from whyrank.errors import BadInput, BudgetSpent, ModelError, ModelUnavailable
 from whyrank.lm.base import LM, Reply, Request, check_capabilities
 from whyrank.prompts import Passage, Template, load
 from whyrank.rankers.listwise import Written, heard_ranking
 from whyrank.rankers.matter import Matter, Showing, Shown
-from whyrank.rankers.parsing import Parsed
+from whyrank.rankers.parsing import Parsed, final_answer
 from whyrank.rankers.untidy import Policy
+from whyrank.teach.conclusions import concluded
 from whyrank.teach.reading import reasons, thought
 from whyrank.teach.records import USABLE, Mode, Reasons, TeacherRecord, request_key
 from whyrank.teach.settings import PROMPTS
@@ -34,11 +35,13 @@ class Teacher:
         lm: the model.
         mode: what it is asked for.
         passage_tokens: most tokens of a document that are shown; None for what the prompt says.
-        reasoning_tokens: most tokens of reasoning before an answer.
+        reasoning_tokens: most tokens of reasoning before an answer; 0 for what the prompt says.
         attempts: how often is asked again for an untidy answer; of several answers the best is taken.
+        asking: a listwise prompt that is answered with an order; None for that of `mode`.
 
     Raises:
-        BadInput: the model cannot write.
+        BadInput: the model cannot write, or the prompt asks for something else than an order.
+        UnknownName: there is no such prompt.
     """
 
     lm: LM
@@ -46,8 +49,14 @@ class Teacher:
     passage_tokens: int | None = None
     reasoning_tokens: int = 0
     attempts: int = 1
+    asking: str | None = None
 
     def __post_init__(self) -> None:
+        if self.asking is not None and (self._template.kind != "listwise" or self.mode != "ranking"):
+            raise BadInput(
+                f"the prompt {self.asking} ({self._template.kind}) was named with the mode {self.mode}; name a "
+                "listwise one, such as dear, with the mode ranking"
+            )
         check_capabilities(self.lm, Written(self._template).needs, "a teacher")
 
     @cached_property
@@ -58,8 +67,13 @@ class Teacher:
         return f"{self._template.name}@{sha256(repr(about).encode()).hexdigest()[:16]}"
 
     @property
+    def thought_tokens(self) -> int:
+        """Tokens that are expected before an answer: as many as a prompt that asks for thoughts says."""
+        return self._template.max_tokens if self._template.reasons else 0
+
+    @property
     def _template(self) -> Template:
-        return load(PROMPTS[self.mode])
+        return load(self.asking or PROMPTS[self.mode])
 
     def key(self, ranking: Ranking) -> str:
         """What makes a list the same request."""
@@ -71,7 +85,8 @@ class Teacher:
         template = self._template
         room = template.max_tokens * max(1, -(-count // PUBLISHED_FOR))
         policy = Policy(("again", "repair"), self.attempts) if self.attempts else Policy(("repair",))
-        return Written(replace(template, max_tokens=room), policy, self.reasoning_tokens)
+        reasoning = self.reasoning_tokens or (room if template.reasons else 0)
+        return Written(replace(template, max_tokens=room), policy, reasoning)
 
 
 class Task(NamedTuple):
@@ -169,7 +184,12 @@ class Conversation:
 
     def _read(self, reply: Reply) -> "_Read":
         [shown] = self._shown
-        return _Read(reply, heard_ranking(shown.read(reply.text), reply, len(self.task.ranking), self._judge.template))
+        template, count, text = self._judge.template, len(self.task.ranking), shown.read(reply.text)
+        if not template.reasons:
+            return _Read(reply, heard_ranking(text, reply, count, template), thought(reply))
+        parted = concluded(final_answer(text) or "", count, template.labels)
+        told = "\n".join(part for part in (thought(reply), parted.thought) if part)
+        return _Read(reply, heard_ranking(parted.ranking, reply, count, template), told)
 
     def _as_shown(self) -> tuple[Document, ...]:
         """The documents, cut as they were shown."""
@@ -178,10 +198,11 @@ class Conversation:
 
 
 class _Read(NamedTuple):
-    """A reply, and the order that it states."""
+    """A reply, the order that it states, and what it wrote before."""
 
     reply: Reply
     parsed: Parsed
+    thought: str
 
 
 def _worth(read: _Read) -> tuple[bool, int]:
@@ -191,7 +212,7 @@ def _worth(read: _Read) -> tuple[bool, int]:
 
 def _answered(record: TeacherRecord, read: _Read) -> TeacherRecord:
     """The record with what a reply says; an order that broke off is none."""
-    heard = replace(record, answer=read.reply.text, thought=thought(read.reply))
+    heard = replace(record, answer=read.reply.text, thought=read.thought)
     if read.parsed.status not in USABLE:
         return replace(heard, status=read.parsed.status)
     labels = [str(number) for number in range(1, len(record.documents) + 1)]

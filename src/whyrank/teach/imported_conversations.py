@@ -10,7 +10,6 @@ The answer is the last turn; all turns of the user are the prompt. Of DeAR's ans
 ranking is the teacher's thought. The order is read as any answer of a language model is.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +19,7 @@ from whyrank.formats.files import Source
 from whyrank.formats.problems import Complain, Wrong, parsed
 from whyrank.rankers.parsing import ranking
 from whyrank.teach.answers import UNKNOWN_COST, outcome, text_in
+from whyrank.teach.conclusions import concluded
 from whyrank.teach.records import TeacherRecord
 from whyrank.teach.shown import shown_in
 from whyrank.types import Document, Query
@@ -28,7 +28,6 @@ _TURNS = "give {'messages': [{'role', 'content'}]} or {'conversations': [{'from'
 _COT = "give {'instruction': prompt with query and passages, 'output': answer, 'think': thought (optional)}"
 _USER = ("user", "human")
 _ASSISTANT = ("assistant", "gpt")
-_FINAL = re.compile(r"^[ \t]*#{1,6}[ \t]*\**final[ \t]+re-?ranking", re.IGNORECASE | re.MULTILINE)
 
 
 def scan(source: Source, complain: Complain) -> Iterator[tuple[int, TeacherRecord]]:
@@ -64,9 +63,8 @@ def _reasoned(value: Any, number: int) -> TeacherRecord:
         raise Wrong("'input' or 'think' is no text", _COT)
     earlier = "\n".join(_said_before(value.get("history") or []))
     prompt = "\n".join(part for part in (earlier, instruction, given) if part)
-    final = list(_FINAL.finditer(output))
-    before = output[: final[-1].start()].strip() if final else ""
-    return _record(prompt, output, thought or before, identifier(value.get("id", number), "id"))
+    said = concluded(output, len(shown_in(prompt).passages))
+    return _record(prompt, output, thought or said.thought, identifier(value.get("id", number), "id"), said.ranking)
 
 
 def _said_before(history: Any) -> Iterator[str]:
@@ -76,9 +74,9 @@ def _said_before(history: Any) -> Iterator[str]:
             yield pair[0]
 
 
-def _record(prompt: str, answer: str, thought: str, name: str) -> TeacherRecord:
+def _record(prompt: str, answer: str, thought: str, name: str, ranked: str | None = None) -> TeacherRecord:
     shown = shown_in(prompt)
-    order, status = outcome(ranking(answer, len(shown.passages)))
+    order, status = outcome(ranking(answer if ranked is None else ranked, len(shown.passages)))
     return TeacherRecord(
         "",
         Query(name, shown.query),

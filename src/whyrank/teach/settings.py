@@ -1,9 +1,9 @@
 """What `whyrank teach ask` is told: which lists are made of the candidates, and how the teacher is asked."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from whyrank.config import Count, ModelSettings, Settings
 from whyrank.teach.records import Mode
@@ -39,16 +39,29 @@ class TeachSettings(Settings):
     Attributes:
         mode: "ranking", an order; "direct", of each document also why it stands there and the sentence that answers;
             "both", also how it compares with the others.
+        prompt: a prompt that asks for an order, and perhaps for thoughts before it, such as "dear"; None for that of
+            `mode`. With a prompt the mode is "ranking".
         lists: what is shown.
         passage_tokens: most tokens of a document that are shown; None for what the prompt says.
-        reasoning_tokens: most tokens of reasoning before an answer, for models that reason.
+        reasoning_tokens: most tokens of reasoning before an answer, for models that reason; 0 for what the prompt says.
         attempts: how often is asked again for an answer that ranks nothing.
         model: the teacher.
     """
 
     mode: Mode = "both"
+    prompt: str | None = None
     lists: ListSettings = ListSettings()
     passage_tokens: Count | None = None
     reasoning_tokens: Amount = 0
     attempts: Amount = 1
     model: ModelSettings
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_a_prompt(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or values.get("prompt") is None:
+            return values
+        if values.get("mode", "ranking") != "ranking":
+            both = f"prompt {values['prompt']!r} asks for an order, and mode is {values['mode']!r}"
+            raise ValueError(f"{both}; leave one out")
+        return {**values, "mode": "ranking"}

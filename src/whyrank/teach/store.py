@@ -7,13 +7,13 @@ there. The request's hash is the primary key, so nothing is stored twice whoever
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from whyrank.errors import BadInput, Corrupt, MissingFile, Unwritable
 from whyrank.formats import json_values
@@ -46,6 +46,10 @@ ADD = "INSERT INTO records (key, query, model, mode, status, documents, cost, re
 REPLACE = (
     "UPDATE records SET query = ?2, model = ?3, mode = ?4, status = ?5, documents = ?6, cost = ?7, record = ?8 "
     "WHERE key = ?1"
+)
+RENEW = (
+    f"{ADD} ON CONFLICT (key) DO UPDATE SET query = excluded.query, model = excluded.model, mode = excluded.mode, "
+    "status = excluded.status, documents = excluded.documents, cost = excluded.cost, record = excluded.record"
 )
 
 
@@ -86,16 +90,22 @@ class Store:
             Unwritable: the disk is full, or others were writing for too long; records kept before are safe.
             Corrupt: the file is damaged.
         """
-        with self._using() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                is_kept = self._put(record)
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-        return is_kept
+        with self._using() as connection, transaction(connection):
+            return self._put(record)
+
+    def renew(self, records: Iterable[TeacherRecord]) -> int:
+        """Keep records that were computed, each in the place of an older one of its key: all of them, or none.
+
+        Returns:
+            How many there were.
+
+        Raises:
+            Unwritable, Corrupt: as `add`.
+        """
+        rows = [_row(record) for record in records]
+        with self._using() as connection, transaction(connection):
+            connection.executemany(RENEW, rows)
+        return len(rows)
 
     def records(self) -> Iterator[TeacherRecord]:
         """All records, in the order in which they came.
@@ -124,7 +134,7 @@ class Store:
         with self._lock:
             self._connection.close()
 
-    def __enter__(self) -> "Store":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -265,6 +275,19 @@ def _record(path: Path, key: str, text: Any) -> TeacherRecord:
         return from_json(json.loads(text))
     except (ValueError, TypeError, RecursionError, Wrong) as error:
         raise _corrupt(path, f"the record {key} is damaged: {error}") from error
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All that is written within is on the disk at its end, or nothing of it is there."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 @contextmanager
