@@ -11,12 +11,12 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from groups import SOURCES, Group, existing, lines, with_easier
+from groups import SOURCES, Group, dual_reasons, existing, lines, with_easier
 from overlap import Judged, words
 from tokenizers import Tokenizer
 
@@ -120,8 +120,25 @@ def answerable(data: Path, split: Dev) -> list[str]:
     return [found[i] for i in np.random.default_rng(0).permutation(len(found))]
 
 
-def kept_away(data: Path) -> tuple[Judged, Judged]:
-    """Judged test queries, and those that weights are fitted on."""
+class KeptAway(NamedTuple):
+    """Queries that no training query may be near: judged ones, fitted ones, those of the held-out teacher `lists`."""
+
+    tests: Judged
+    fitted: Judged
+    held_out: Judged
+    lists: tuple[str, ...]
+
+    def reason(self, query: str, *, mine: bool = False) -> str:
+        """Why a query is left out, "" if it is not; one that is held out itself (`mine`) is near itself."""
+        if self.tests.is_near(query):
+            return "near a judged query"
+        if self.fitted.is_near(query):
+            return "near a query that weights are fitted on"
+        return "near a held-out teacher list" if not mine and self.held_out.is_near(query) else ""
+
+
+def kept_away(data: Path, seed: int) -> KeptAway:
+    """Read them all, and draw the held-out lists."""
     tests = [q["text"] for name in JUDGED for q in lines(data / name / "queries.jsonl")]
     for path in sorted((data / "teacher-r2r-dual-reasons").glob("validation-*")):
         tests += [row["query"] for row in lines(path)]
@@ -130,7 +147,11 @@ def kept_away(data: Path) -> tuple[Judged, Judged]:
         chosen = set(answerable(data, split)[:FITTED])
         rows = lines(existing(data / split.folder, split.queries))
         fitted += [q["text"] for q in rows if q["_id"] in chosen]
-    return Judged(tests), Judged(fitted)
+    away = KeptAway(Judged(tests), Judged(fitted), Judged([]), ())
+    lists = dual_reasons(data / SOURCES["dual-reasons"].folder, np.random.default_rng(seed))
+    clean = [g.query for g in lists if not away.reason(g.query)]
+    drawn = tuple(clean[i] for i in np.random.default_rng(seed).permutation(len(clean))[:HELD_OUT_LISTS])
+    return away._replace(held_out=Judged(drawn), lists=drawn)
 
 
 def gold(group: Group) -> list[int]:
@@ -152,20 +173,36 @@ def known_scores(groups: Sequence[Group]) -> list[list[float]]:
 
 def training(data: Path, out: Path, tokenizer: Tokenizer, seed: int) -> None:
     """groups.npz and groups.json; 100 teacher lists are marked as held out, with all lists of the same queries."""
-    tests, fitted = kept_away(data)
+    away = kept_away(data, seed)
+    held_out = {words(q) for q in away.lists}
     found = {n: list(s.read(data / s.folder, np.random.default_rng(seed))) for n, s in SOURCES.items()}
-    clean = [g for g in found["dual-reasons"] if not tests.is_near(g.query) and not fitted.is_near(g.query)]
-    chosen = np.random.default_rng(seed).permutation(len(clean))[:HELD_OUT_LISTS]
-    held_out = {words(clean[i].query) for i in chosen}
-    near_held_out = Judged([clean[i].query for i in chosen])
     passages = [t for n in MS_MARCO for g in found[n] for t in g.texts]
     for name in ("dual-reasons", "windows"):
         rng = np.random.default_rng(seed)
         lists = [g for g in found[name] if words(g.query) not in held_out]
         found[name] = [g for g in found[name] if words(g.query) in held_out]
         found[name] += with_easier(lists, passages, rng, count=EASIER)
+    arrays, report = as_arrays(found, tokenizer, away, held_out)
+    np.savez(out / "groups.npz", **arrays)
+    (out / "groups.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+def as_arrays(
+    found: Mapping[str, Sequence[Group]],
+    tokenizer: Tokenizer,
+    away: KeptAway,
+    held_out: Collection[frozenset[str]] = (),
+) -> tuple[dict[str, Any], dict[str, dict[str, object]]]:
+    """The columns of groups.npz, and how many groups each source gave and why others were removed.
+
+    Args:
+        found: groups by source.
+        tokenizer: of the body.
+        away: queries that none may be near.
+        held_out: words of the queries of teacher lists that are marked and not trained on.
+    """
     pairs = Pairs(tokenizer)
-    names = list(SOURCES)
+    names = list(found)
     columns: dict[str, list[int | float]] = {
         k: [] for k in ("source", "order", "held_out", "group_end", "target", "gold", "known")
     }
@@ -173,15 +210,10 @@ def training(data: Path, out: Path, tokenizer: Tokenizer, seed: int) -> None:
     for name, groups in found.items():
         count: Counter[str] = Counter()
         for group, known in zip(groups, known_scores(groups), strict=True):
-            mine = name == "dual-reasons" and words(group.query) in held_out
-            reason = (
-                "near a judged query" if tests.is_near(group.query)
-                else "near a query that weights are fitted on" if fitted.is_near(group.query)
-                else "near a held-out teacher list" if not mine and near_held_out.is_near(group.query)
-                else ""
-            )  # fmt: skip
-            count[f"removed: {reason}" if reason else "held out" if mine else "groups"] += 1
-            if reason:
+            mine = group.source == "dual-reasons" and words(group.query) in held_out
+            why = away.reason(group.query, mine=mine)
+            count[f"removed: {why}" if why else "held out" if mine else "groups"] += 1
+            if why:
                 continue
             query = pairs.query(group.query)
             for text in group.texts:
@@ -199,8 +231,7 @@ def training(data: Path, out: Path, tokenizer: Tokenizer, seed: int) -> None:
         print(name, dict(count), file=sys.stderr, flush=True)
     kinds: dict[str, type] = {"target": np.float32, "known": np.float32, "order": np.bool_, "held_out": np.bool_}
     arrays: dict[str, Any] = {k: np.array(v, dtype=kinds.get(k, np.int32)) for k, v in columns.items()}
-    np.savez(out / "groups.npz", names=np.array(names), **pairs.arrays(), **arrays)
-    (out / "groups.json").write_text(json.dumps(report, indent=1) + "\n")
+    return {"names": np.array(names), **pairs.arrays(), **arrays}, report
 
 
 def scored(rankings: Sequence[Ranking], qrels: dict[str, dict[str, float]], path: Path, tokenizer: Tokenizer) -> None:

@@ -145,6 +145,56 @@ class AskSettings(Settings):
     strict: bool = False
 
 
+class FusionSettings(Settings):
+    """How scores of stage 1 and places of stage 2 come to an order; see `whyrank.rankers.fusion.Fusion`."""
+
+    weight: Annotated[float, Field(ge=0, le=1)] = 0.5
+    form: Literal["reciprocal", "linear"] = "linear"
+    constant: Annotated[float, Field(ge=1e-3, le=1e6)] = 10.0
+    fitted_on: str = ""
+
+
+class GuardSettings(Settings):
+    """When stage 2 is asked, and when it is believed; see `whyrank.rankers.guard.Guard`."""
+
+    least_stake: Annotated[float, Field(ge=0, le=1)] = 0.02
+    share: Annotated[float, Field(ge=0, le=1)] | None = None
+    calls: Annotated[int, Field(ge=0)] | None = None
+    tokens: Annotated[int, Field(ge=0)] | None = None
+    accepts: Literal["ok", "repaired", "any"] = "repaired"
+    second: Annotated[Literal["shuffled", "reversed", "off"], BeforeValidator(_unquoted)] = "shuffled"
+    agreement: Annotated[float, Field(ge=-1, le=1)] = 0.5
+    seed: int = 0
+
+
+class StageSettings(Settings):
+    """How two stages are put together.
+
+    Attributes:
+        top: how many of the best by stage 1 are given to stage 2.
+        fusion: how scores and places come to an order.
+        guard: when stage 2 is asked, and when it is believed.
+    """
+
+    top: Annotated[int, Field(ge=2)] = 30
+    fusion: FusionSettings = FusionSettings()
+    guard: GuardSettings = GuardSettings()
+
+
+class ThenSettings(StageSettings):
+    """A second stage: what orders the best of the first.
+
+    Attributes:
+        ranker: a kind of question to ask the model, a known checkpoint, or the folder of a listwise student.
+        model: a language model.
+        ask: how it is asked; by default with the prompt `dear`, in windows of 20 with a step of 10.
+    """
+
+    ranker: str | None = None
+    model: ModelSettings | None = None
+    ask: AskSettings | None = None
+
+
 class RerankSettings(Settings):
     """What `whyrank rerank` is told.
 
@@ -158,6 +208,7 @@ class RerankSettings(Settings):
         threads: processor threads; as many as there are if None.
         model: a language model. It ranks, unless `ranker` names one that asks none; then it gives the reasons.
         ask: how it is asked to rank.
+        then: a second stage, which orders the best of what `ranker` scored.
     """
 
     ranker: str | None = None
@@ -169,6 +220,7 @@ class RerankSettings(Settings):
     threads: Count | None = None
     model: ModelSettings | None = None
     ask: AskSettings | None = None
+    then: ThenSettings | None = None
 
 
 def load(model: type[S], path: str | Path | None = None, overrides: Sequence[str] = ()) -> S:

@@ -142,7 +142,8 @@ class Hit:
         first_score: the first stage's score, or None where there was none.
         first_rank: 1-based place in the list as it was given to the ranker that made this ranking.
         cut: characters at the end of the document that were not read; 0 for nearly all.
-        placed: the ranker read it and gave it its place without a score, as those do that order lists.
+        placed: the ranker read it and gave it its place otherwise than by a score, as those do that order lists. A
+            score beside it is that of the first of two stages, which the order need not follow.
     """
 
     document: Document
@@ -250,7 +251,7 @@ class Direct:
         text: the reason in words.
         evidence: quotes that carry it.
         score: the score it explains; None for a reason that explains no score.
-        terms: the score taken apart; () where `score` is None.
+        terms: the score taken apart. Where `score` is None: what a place follows from that is no score, or ().
         source: the language model that wrote it; "" for our own words, which follow from `terms`.
         status: "ok", or what is wrong with it: "repaired", the answer was broken, or quotes what the document does not
             hold; "refused", "truncated" or "error", no reason was given and `text` says so.

@@ -97,7 +97,8 @@ def test_letters_and_numbers_are_not_mixed_up() -> None:
 @pytest.mark.parametrize("end", ["", "\n", " none of them", " I cannot decide."])
 def test_what_follows_the_final_heading_is_final_even_if_it_ranks_nothing(end: str) -> None:
     answer = ranking(f"Step 2. [3] > [1] > [2] for the year.\n### Final Reranking:{end}", 3)
-    assert answer.status in ("error", "refused") and answer.order == (0, 1, 2)
+    assert answer.status in ("error", "refused")
+    assert answer.order == (0, 1, 2)
 
 
 # What goes wrong, and what is made of it

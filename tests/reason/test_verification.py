@@ -619,7 +619,7 @@ def test_hits_that_were_placed_without_scores_stand_in_any_order_above_those_not
         ([("b", None, False), ("a", None, True)], "expected documents that were not read below those that were"),
         ([("b", None, False), ("a", 1.0, False)], "expected documents that were not read below those that were"),
         ([("b", None, False), ("a", None, False)], "expected documents that were not read in their original order"),
-        ([("a", 1.0, True), ("b", 2.0, True)], "expected descending scores"),
+        ([("a", 2.0, False), ("b", 1.0, True)], "expected documents that were placed above those that were not"),
     ],
 )
 def test_placed_hits_excuse_no_other_disorder(hits_of: list[tuple[str, float | None, bool]], expected: str) -> None:

@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, str] = {
     "explain": "Give the reasons for a saved result, or compare two documents of it.",
     "search": "Search an index, and rerank what is found.",
     "index": "Make an index of documents, to be searched.",
+    "serve": "Serve rankings and reasons over HTTP.",
     "evaluate": "Say how good rankings are, what they cost, and whether their reasons are true.",
     "teach": "Have a teacher rank and say why; look after what teachers said.",
     "train": "Train a student on what teachers said.",

@@ -100,19 +100,23 @@ def _print_prompts() -> None:
 
 def _print_checkpoints() -> None:
     from whyrank.cli.output import screen
-    from whyrank.rankers.known import known_models
+    from whyrank.rankers.known import known_classifiers, known_models, short_names
 
     console = screen()
-    models = known_models().values()
-    columns, rows = ("id", "kind", "prompt"), [(m.id, m.kind, m.prompt) for m in models]
+    asked, reading = known_models().values(), known_classifiers().values()
+    columns = ("id", "kind", "prompt")
+    rows: list[tuple[str, ...]] = [(m.id, m.kind, m.prompt) for m in asked]
+    rows += [(m.id, "classifier", "–") for m in reading]
+    names = f"Short names: {', '.join(short_names())}"
     if console.width < LICENCES_FROM:
         _print_table("\nCheckpoints (--ranker ID)", columns, rows)
-        console.print("\nThe licence of each: whyrank methods --json", style="bright_black")
+        console.print(f"\n{names}\nThe licence of each: whyrank methods --json", style="bright_black")
         return
-    licences = ["–" if m.licence == ON_THE_CARD else m.licence for m in models]
+    stated = [m.licence for m in asked] + [m.licence for m in reading]
+    licences = ["–" if licence == ON_THE_CARD else licence for licence in stated]
     rows_with = [(*row, licence) for row, licence in zip(rows, licences, strict=True)]
     _print_table("\nCheckpoints (--ranker ID)", (*columns, "licence"), rows_with)
-    console.print(f"\n– {ON_THE_CARD}", style="bright_black")
+    console.print(f"\n– {ON_THE_CARD}\n{names}", style="bright_black")
 
 
 def _print_algorithms() -> None:
@@ -172,7 +176,7 @@ def _print_json() -> None:
     from whyrank.rankers import RANKERS
     from whyrank.rankers.algorithms import ALGORITHMS
     from whyrank.rankers.building import KINDS
-    from whyrank.rankers.known import known_models
+    from whyrank.rankers.known import known_classifiers, known_models, short_names
     from whyrank.rankers.models import BACKENDS
 
     rankers = {name: {k: v for k, v in r._asdict().items() if k != "target"} for name, r in RANKERS.items()}
@@ -182,6 +186,8 @@ def _print_json() -> None:
         "kinds": {kind: usual._asdict() for kind, usual in KINDS.items()},
         "prompts": {t.name: {"kind": t.kind, "paper": t.paper, "source": t.source} for t in map(load, known())},
         "checkpoints": {m.id: asdict(m) for m in known_models().values()},
+        "classifiers": {m.id: asdict(m) for m in known_classifiers().values()},
+        "short_names": dict(short_names()),
         "algorithms": {a.name: {"judge": a.judge, "exact": a.exact, "source": a.source} for a in ALGORITHMS.values()},
     }
     typer.echo(json.dumps(found, indent=2, ensure_ascii=False))

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from whyrank.cli.progress import Work
-from whyrank.config import AskSettings, ModelSettings
+from whyrank.config import AskSettings, ModelSettings, ThenSettings
 from whyrank.errors import BadInput
 from whyrank.rankers.calibration import Calibration
 from whyrank.rankers.outcome import check_calibrated, likely
@@ -34,6 +34,7 @@ class Plan(NamedTuple):
         is_streamed: whether results are wanted as soon as they are there.
         model: a language model.
         ask: how it is asked to rank.
+        then: a second stage.
         on_ranked: told of each ranking when its order is fixed; gives what is to be told of each reason that a model
             writes for it.
     """
@@ -47,6 +48,7 @@ class Plan(NamedTuple):
     is_streamed: bool = False
     model: ModelSettings | None = None
     ask: AskSettings | None = None
+    then: ThenSettings | None = None
     on_ranked: Callable[[Ranking], Callable[[Direct | Comparison], None]] | None = None
 
 
@@ -90,6 +92,17 @@ def load_ranker(name: str, threads: int | None, work: Work) -> Reranker:
 
 def resolved(plan: Plan, work: Work) -> "tuple[Reranker, LM | None]":
     """The ranker of a plan, and the model that writes its reasons, if one does."""
+    ranker, writer = _first_stage(plan, work)
+    if plan.then is None:
+        return ranker, writer
+    from whyrank.rankers.dual_folder import with_second_stage
+
+    second = plan.then.model.name if plan.then.model else plan.then.ranker
+    work.phase(f"loading {second}")
+    return with_second_stage(ranker, plan.then), writer
+
+
+def _first_stage(plan: Plan, work: Work) -> "tuple[Reranker, LM | None]":
     from whyrank.rankers import DEFAULT, RANKERS
 
     name = plan.ranker or (DEFAULT if plan.model is None else None)

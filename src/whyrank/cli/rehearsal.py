@@ -15,6 +15,7 @@ from whyrank.lm.rehearsal import Estimate, Rehearsal
 from whyrank.types import Ranking, Scorer, Usage
 
 if TYPE_CHECKING:
+    from whyrank.config import ModelSettings
     from whyrank.lm.base import LM
 
 REASON_TOKENS = 90
@@ -28,6 +29,7 @@ def rehearsed(given: Sequence[Ranking], plan: Plan, work: Work) -> None:
         BadInput: no language model is asked.
     """
     from whyrank.rankers.asking import LMReranker
+    from whyrank.rankers.dual_stage import DualStage
 
     ranker, writer = resolved(plan, work)
     work.phase("rehearsing")
@@ -36,7 +38,7 @@ def rehearsed(given: Sequence[Ranking], plan: Plan, work: Work) -> None:
             if close := getattr(one, "close", None):
                 opened.callback(close)
         parts: list[tuple[str, Estimate]] = []
-        if isinstance(ranker, LMReranker):
+        if isinstance(ranker, LMReranker | DualStage):
             parts.append(("ranking", ranker.rehearse(given, depth=plan.depth, price=_price(plan))))
         if plan.explain and writer is not None:
             parts.append(("reasons", _reasons(given, ranker if isinstance(ranker, Scorer) else None, plan, writer)))
@@ -70,14 +72,19 @@ def _reasons(given: Sequence[Ranking], scorer: Scorer | None, plan: Plan, writer
 
 
 def _price(plan: Plan) -> Price | None:
-    if plan.model is None:
+    asked = _asked(plan)
+    if asked is None:
         return None
-    if plan.model.price is not None:
-        return Price(*plan.model.price)
-    provider, _, model = plan.model.name.partition(":")
+    if asked.price is not None:
+        return Price(*asked.price)
+    provider, _, model = asked.name.partition(":")
     if provider in ("transformers", "vllm"):
         return Price(0.0, 0.0)
-    return None if plan.model.url else price_of(provider, model)
+    return None if asked.url else price_of(provider, model)
+
+
+def _asked(plan: Plan) -> "ModelSettings | None":
+    return plan.model if plan.then is None else plan.then.model
 
 
 def _lines(estimate: Estimate, plan: Plan) -> list[str]:
@@ -94,7 +101,8 @@ def _lines(estimate: Estimate, plan: Plan) -> list[str]:
 
 
 def _cost(estimate: Estimate, plan: Plan) -> str:
-    if plan.model is None or plan.model.name.startswith(("transformers:", "vllm:")):
+    asked = _asked(plan)
+    if asked is None or asked.name.startswith(("transformers:", "vllm:")):
         return "none: the weights are in this process"
     if estimate.cost is None or estimate.most_cost is None:
         return "unknown: the price of this model is not known; give it with --config 'model.price=[0.4, 1.6]'"

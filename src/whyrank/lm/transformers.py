@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from whyrank._extras import require
 from whyrank.errors import BadInput, ModelError, ModelRejected, ModelUnavailable
@@ -32,6 +32,9 @@ from whyrank.lm.prefixes import buckets
 from whyrank.lm.transformers_prompts import ExactTokens, Prompts
 from whyrank.lm.transformers_work import OPEN, Reading, Row, Writing, Written, check, jobs, parted, unfit
 from whyrank.types import Usage
+
+if TYPE_CHECKING:
+    from whyrank.lm.transformers_loading import Loaded
 
 CAPABILITIES = frozenset({Capability.GENERATE, Capability.LOGPROBS, Capability.LIKELIHOOD, Capability.PREFILL})
 Arrived: TypeAlias = Callable[[int, Reply | ModelError], None]
@@ -81,21 +84,50 @@ class Transformers:
         torch = require("torch", extra="hf", purpose="the transformers backend")
         require("transformers", extra="hf", purpose="the transformers backend")
         from whyrank.lm.transformers_loading import load
-        from whyrank.lm.transformers_reading import Reader, can_share
-        from whyrank.lm.transformers_writing import Writer
 
         if threads is not None:
             torch.set_num_threads(threads)
         loaded = load(model, device=device, dtype=dtype)
         path = Path(model).expanduser()
-        self.name = f"transformers:{path.resolve().name if path.is_dir() else model}"
+        name = f"transformers:{path.resolve().name if path.is_dir() else model}"
+        loaded = loaded._replace(weights=f"{loaded.weights}/{dtype}/{mode}")
+        self._take(loaded, name, mode, batch_tokens, context)
+
+    @classmethod
+    def over(
+        cls,
+        loaded: "Loaded",
+        name: str,
+        *,
+        mode: Literal["fast", "isolated"] = "fast",
+        batch_tokens: int = 16_384,
+        context: int | None = None,
+    ) -> "Transformers":
+        """The same over a model that is in memory already, such as one with an adapter in it.
+
+        Args:
+            loaded: the model, with what tells its weights from others.
+            name: what results are signed with.
+            mode: as for the class.
+            batch_tokens: as for the class.
+            context: as for the class.
+        """
+        made = cls.__new__(cls)
+        made._take(loaded, name, mode, batch_tokens, context)
+        return made
+
+    def _take(self, loaded: "Loaded", name: str, mode: str, batch_tokens: int, context: int | None) -> None:
+        from whyrank.lm.transformers_reading import Reader, can_share
+        from whyrank.lm.transformers_writing import Writer
+
+        self.name = name
         self.context = loaded.context if context is None else context
         self.tokens: Tokens = ExactTokens(loaded.tokenizer)
         self.capabilities = CAPABILITIES - {Capability.PREFILL} if loaded.is_seq2seq else CAPABILITIES
         self.mode = mode
         self._is_seq2seq = loaded.is_seq2seq
         self._batch_tokens = batch_tokens
-        self.weights = f"{loaded.weights}/{dtype}/{mode}"
+        self.weights = loaded.weights
         self._prompts = Prompts(loaded.tokenizer, self.name, continues=not loaded.is_seq2seq)
         self.controls = self._prompts.controls
         self._shares = mode == "fast" and not loaded.is_seq2seq and can_share(loaded.model)

@@ -1,15 +1,14 @@
 """Loading a model and its tokenizer from a folder or by its id, or saying why it cannot be done."""
 
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING
 
 from whyrank.errors import BadInput, MissingFile
+from whyrank.lm.transformers_files import best_device, first_line, quiet, tried, weights_digest
 
 SANE = 10_000_000
 """Tokenizers that know no limit give a number beyond all bounds."""
@@ -23,10 +22,6 @@ class Loaded(NamedTuple):
     is_seq2seq: bool
     context: int | None
     weights: str
-
-
-HEAD_BYTES = 1 << 16
-"""Bytes at the beginning of a file of weights that tell it from others: names, shapes and the first values."""
 
 
 def load(model: str, *, device: str | None, dtype: str) -> Loaded:
@@ -48,36 +43,15 @@ def load(model: str, *, device: str | None, dtype: str) -> Loaded:
         raise MissingFile(f"{model}: no such folder; give a folder with config.json and *.safetensors, or a model's id")
     if path.is_dir() and not (path / "config.json").is_file():
         raise BadInput(f"{model}: no config.json in it; give a folder that holds a model in the form of transformers")
-    config = _read(model, lambda: AutoConfig.from_pretrained(source, trust_remote_code=False))
+    config = tried(model, lambda: AutoConfig.from_pretrained(source, trust_remote_code=False))
     kind = _kind(model, config)
     network = _network(model, source, kind, dtype)
-    tokenizer = _read(model, lambda: AutoTokenizer.from_pretrained(source, trust_remote_code=False))
-    network.to(device or _best_device())
+    tokenizer = tried(model, lambda: AutoTokenizer.from_pretrained(source, trust_remote_code=False))
+    network.to(device or best_device())
     network.eval()
     network.generation_config = _plain_generation(network.generation_config, tokenizer)
-    weights = _fingerprint(path) if path.is_dir() else str(getattr(config, "_commit_hash", None) or model)
+    weights = weights_digest(path) if path.is_dir() else str(getattr(config, "_commit_hash", None) or model)
     return Loaded(network, tokenizer, bool(config.is_encoder_decoder), _context(config, tokenizer), weights)
-
-
-def _fingerprint(folder: Path) -> str:
-    """Tells the weights of a folder from those of another of the same name."""
-    digest = sha256()
-    for file in sorted([folder / "config.json", *folder.glob("*.safetensors")]):
-        digest.update(f"{file.name} {file.stat().st_size}".encode())
-        with file.open("rb") as stream:
-            digest.update(stream.read(HEAD_BYTES))
-    return digest.hexdigest()[:16]
-
-
-def _read(model: str, read: Any) -> Any:
-    try:
-        return read()
-    except OSError as error:
-        raise MissingFile(f"{model}: no model that can be read or fetched: {_first_line(error)}") from error
-    except (ValueError, KeyError, ImportError) as error:
-        raise BadInput(
-            f"{model}: transformers {transformers.__version__} cannot load it: {_first_line(error)}"
-        ) from error
 
 
 def _kind(model: str, config: Any) -> Any:
@@ -98,17 +72,13 @@ def _kind(model: str, config: Any) -> Any:
 def _network(model: str, source: str, kind: Any, dtype: str) -> Any:
     if dtype != "auto" and not isinstance(getattr(torch, dtype, None), torch.dtype):
         raise BadInput(f"no dtype {dtype!r}; give auto, float32, bfloat16 or float16")
-    shows_progress = transformers.utils.logging.is_progress_bar_enabled()
-    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # standard error is ours
     try:
-        network, report = kind.from_pretrained(
-            source, dtype=dtype, use_safetensors=True, trust_remote_code=False, output_loading_info=True
-        )
+        with quiet():
+            network, report = kind.from_pretrained(
+                source, dtype=dtype, use_safetensors=True, trust_remote_code=False, output_loading_info=True
+            )
     except OSError as error:
-        raise BadInput(f"{model}: no weights as safetensors: {_first_line(error)}") from error
-    finally:
-        if shows_progress:
-            transformers.utils.logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+        raise BadInput(f"{model}: no weights as safetensors: {first_line(error)}") from error
     if report["missing_keys"]:
         names = sorted(report["missing_keys"])
         raise BadInput(
@@ -138,13 +108,3 @@ def _context(config: Any, tokenizer: Any) -> int | None:
     limits = [getattr(text_config, "max_position_embeddings", None), tokenizer.model_max_length]
     sane = [int(limit) for limit in limits if limit and limit < SANE]
     return min(sane) if sane else None
-
-
-def _best_device() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from whyrank.errors import UnknownName, unknown
-from whyrank.rankers.student_folder import is_hub_id, is_student
+from whyrank.errors import BadInput, UnknownName, unknown
+from whyrank.rankers.student_folder import is_hub_id, is_student, kind_of
 from whyrank.types import Reranker
 
 
@@ -54,30 +54,64 @@ RANKERS: Mapping[str, Known] = {
 DEFAULT = "student"
 STUDENTS: Mapping[str, str] = {"research": "student", "open": "student-open"}
 """The adapters that come with whyrank, as they are named where a model is named, and the rankers they make."""
+KINDS: Mapping[str, str] = {
+    "causal-student": "whyrank.rankers.student:load_folder",
+    "classifier": "whyrank.rankers.classifier:load_classifier",
+    "listwise-student": "whyrank.rankers.listwise_student:load_listwise",
+}
+"""Kinds of models in folders and on the hub, and what loads them."""
 
 
 def load(name: str = DEFAULT, *, threads: int | None = None) -> Reranker:
     """Load a ranker by name.
 
     Args:
-        name: a key of `RANKERS`, or a student that `whyrank train` made: its folder, or its id on the Hugging Face
-            hub. A folder that is called as a ranker is needs its path: "./student".
+        name: a key of `RANKERS`; a short name or an id of a known sequence classifier, such as "dear-8b"; a student
+            that `whyrank train` made, or any other sequence classifier with one logit: its folder, or its id on the
+            Hugging Face hub; a folder of two stages. A folder that is called as a ranker is needs its path, such as
+            "./student".
         threads: threads to compute with; by default the cores this process may use, at most eight.
 
     Raises:
         UnknownName: there is no such ranker; near matches are listed.
+        BadInput: what is there is neither a student nor a sequence classifier with one logit.
         Corrupt: its model is damaged.
-        MissingFile: no student of this id can be fetched.
-        MissingExtra: what a student of `whyrank train` needs is not installed.
+        MissingFile: no model of this id can be fetched.
+        MissingExtra: what a student of `whyrank train` or a classifier needs is not installed.
     """
-    if name not in RANKERS and (is_student(name) or is_hub_id(name)):
-        from whyrank.rankers.student import load_folder
+    if name in RANKERS:
+        ranker: Reranker = _attribute(RANKERS[name].target)(threads=threads)
+        return ranker
+    from whyrank.rankers.classifier_folder import is_classifier, peeked
+    from whyrank.rankers.dual_folder import is_dual, load_dual
+    from whyrank.rankers.known import full_id, known_classifiers, known_models
 
-        return load_folder(name, threads=threads)
-    if name not in RANKERS:
+    if is_dual(name):
+        return load_dual(name, threads=threads)
+    named = full_id(name)
+    if named in known_classifiers() or is_classifier(named):
+        return _by_kind("classifier", named, threads)
+    if is_student(named):
+        return _by_kind(kind_of(named), named, threads)
+    if not is_hub_id(named) or named in known_models():
         error = unknown("ranker", name, RANKERS)
         raise UnknownName(f"{error}; those that ask a language model are made by whyrank.llm_ranker") from None
-    module, _, attribute = RANKERS[name].target.partition(":")
-    factory: Any = getattr(import_module(module), attribute)
-    ranker: Reranker = factory(threads=threads)
+    folder = peeked(named)
+    if is_classifier(folder):
+        return _by_kind("classifier", named, threads)
+    if is_student(folder):
+        return _by_kind(kind_of(folder), named, threads)
+    raise BadInput(
+        f"{name}: neither a student of whyrank train nor a sequence classifier; to let a language model rank, name the "
+        f"model as transformers:{name}"
+    )
+
+
+def _by_kind(kind: str, named: str, threads: int | None) -> Reranker:
+    ranker: Reranker = _attribute(KINDS.get(kind, KINDS["causal-student"]))(named, threads=threads)
     return ranker
+
+
+def _attribute(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)

@@ -100,7 +100,7 @@ class LMReranker:
         """
         check_depth(depth)
         begun = perf_counter()
-        tasks = [self._task(ranking, name, depth) for ranking, name in zip(rankings, _names(rankings), strict=True)]
+        tasks = [self._task(ranking, name, depth) for ranking, name in zip(rankings, list_names(rankings), strict=True)]
         counted = _Counted(progress, 0 if progress is None else self._expected(tasks))
         outcomes = drive(
             [self._flow(len(task.matter)) for task in tasks], lambda batch: self._judged(tasks, batch, counted)
@@ -234,8 +234,8 @@ class _Counted:
             self._progress(self._done, max(self._done, self._total))
 
 
-def _names(rankings: Sequence[Ranking]) -> list[str]:
-    """A name for each list: its query's id, and a number where several share one."""
+def list_names(rankings: Sequence[Ranking]) -> list[str]:
+    """A name for each list, which tags its requests: its query's id, and a number where several share one."""
     seen: Counter[str] = Counter()
     names = []
     for ranking in rankings:

@@ -12,7 +12,9 @@ from whyrank.prompts import Template, load
 from whyrank.rankers.algorithms import Judge as Kind
 from whyrank.rankers.algorithms import algorithm
 from whyrank.rankers.asking import LMReranker
-from whyrank.rankers.known import KnownModel, known_models
+from whyrank.rankers.classifier_folder import is_classifier
+from whyrank.rankers.dual_folder import is_dual
+from whyrank.rankers.known import KnownModel, full_id, known_classifiers, known_models, short_names
 from whyrank.rankers.listwise import FirstLabel, Written
 from whyrank.rankers.matter import Showing
 from whyrank.rankers.models import open_model
@@ -130,11 +132,12 @@ def check_name(name: str) -> None:
     """Refuse a name that means nothing.
 
     Raises:
-        UnknownName: it is neither a ranker of whyrank's own, nor a kind of question, nor a known checkpoint, nor a
-            student of `whyrank train`: a folder, or an id on the hub that resembles no known one.
+        UnknownName: it is neither a ranker of whyrank's own, nor a kind of question, nor a known checkpoint or its
+            short name, nor a student of `whyrank train` or a sequence classifier: a folder, or an id on the hub that
+            resembles no known one.
     """
-    known = (*rankers.RANKERS, *KINDS, *known_models())
-    if name in known or is_student(name):
+    known = (*rankers.RANKERS, *KINDS, *short_names(), *known_models(), *known_classifiers())
+    if name in known or is_student(name) or is_classifier(name) or is_dual(name):
         return
     near = get_close_matches(name, known, n=3, cutoff=0.5)
     if is_hub_id(name) and not near:
@@ -156,9 +159,9 @@ def resolve(
     """The ranker of a name, with its model.
 
     Args:
-        name: a ranker of whyrank's own; a kind of question to ask the model; the id of a known checkpoint, which is
-            loaded unless a model is given that serves it; or None: what the model is made for, and without a model
-            the default ranker.
+        name: a ranker of whyrank's own; a kind of question to ask the model; the id or the short name of a known
+            checkpoint, which is loaded unless a model is given that serves it; a folder or an id of a student or a
+            sequence classifier; or None: what the model is made for, and without a model the default ranker.
         model: the language model, or how to open it.
         ask: how it is asked.
         threads: threads of our own rankers.
@@ -172,8 +175,9 @@ def resolve(
         return resolve(named_student(name, model), ask=ask, threads=threads)
     if name is None and model is None:
         name = rankers.DEFAULT
-    is_ours = name in rankers.RANKERS or (name is not None and is_student(name))
-    if name is not None and (is_ours or (is_hub_id(name) and name not in known_models() and model is None)):
+    if name is not None and name not in rankers.RANKERS:
+        name = full_id(name)
+    if name is not None and _is_ours(name, asks=model is not None):
         refuse_without_model(name, ask)
         return Resolved(rankers.load(name, threads=threads), _writer(_opened(model)))
     if name is not None:
@@ -193,6 +197,15 @@ def resolve(
     assert lm is not None
     kind = next((kind for kind in KINDS if kind == name), None)
     return Resolved(build(lm, kind=kind, ask=ask, known=checkpoint), _writer(lm))
+
+
+def _is_ours(name: str, *, asks: bool) -> bool:
+    """Whether a name is that of a ranker which scores by itself; where a model is to be asked, no unknown id is one."""
+    if name in rankers.RANKERS or name in known_classifiers() or is_student(name) or is_dual(name):
+        return True
+    if name in KINDS or name in known_models():
+        return False
+    return is_classifier(name) or (is_hub_id(name) and not asks)
 
 
 def named_student(name: str | None, model: ModelSettings) -> str:

@@ -1,4 +1,4 @@
-"""Checkpoints that were trained to rank, by exact id: how each wants to be asked (known.toml)."""
+"""Checkpoints that were trained to rank, by exact id: how each wants to be asked, or reads (known.toml)."""
 
 import tomllib
 from collections.abc import Mapping
@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from whyrank.errors import unknown
 from whyrank.prompts import Template, load
+from whyrank.rankers.pair_format import PairFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +62,59 @@ class KnownModel:
         return self.template.labels
 
 
+@dataclass(frozen=True, slots=True)
+class KnownClassifier:
+    """How one checkpoint that is a sequence classifier with one logit reads.
+
+    Attributes:
+        id: its exact name on the hub.
+        pair: how a query and a document are written.
+        licence: of the weights, as far as known for certain.
+        paper: who published it.
+        base: the model that this adapter is put on; "" where it is a whole model.
+        note: what a user should know.
+    """
+
+    id: str
+    pair: PairFormat
+    licence: str
+    paper: str
+    base: str = ""
+    note: str = ""
+
+
 @cache
 def known_models() -> Mapping[str, KnownModel]:
-    """All known checkpoints by id, in the order of the table."""
-    table = tomllib.loads(files(__package__).joinpath("known.toml").read_text(encoding="utf-8"))
+    """All known checkpoints that are asked in words by id, in the order of the table."""
     models = {}
-    for group in table["group"].values():
-        bases = group.pop("bases", {})
-        for identifier in group.pop("models", bases):
-            models[identifier] = KnownModel(identifier, base=bases.get(identifier, ""), **group)
+    for group in _table()["group"].values():
+        facts = {name: value for name, value in group.items() if name not in ("models", "bases")}
+        for identifier, base in _identifiers(group):
+            models[identifier] = KnownModel(identifier, base=base, **facts)
     return MappingProxyType(models)
+
+
+@cache
+def known_classifiers() -> Mapping[str, KnownClassifier]:
+    """All known sequence classifiers by id, in the order of the table."""
+    classifiers = {}
+    for group in _table()["classifier"].values():
+        facts = {name: value for name, value in group.items() if name not in ("models", "bases", "pair")}
+        pair = PairFormat.parse(group["pair"])
+        for identifier, base in _identifiers(group):
+            classifiers[identifier] = KnownClassifier(identifier, pair, base=base, **facts)
+    return MappingProxyType(classifiers)
+
+
+@cache
+def short_names() -> Mapping[str, str]:
+    """Names that are shorter than ids → the ids of known checkpoints."""
+    return MappingProxyType(_table()["names"])
+
+
+def full_id(name: str) -> str:
+    """The id that a short name stands for; any other name as it is."""
+    return short_names().get(name, name)
 
 
 def known_model(identifier: str) -> KnownModel:
@@ -83,3 +127,13 @@ def known_model(identifier: str) -> KnownModel:
     if identifier not in models:
         raise unknown("checkpoint in the table", identifier, models)
     return models[identifier]
+
+
+@cache
+def _table() -> Mapping[str, Any]:
+    return tomllib.loads(files(__package__).joinpath("known.toml").read_text(encoding="utf-8"))
+
+
+def _identifiers(group: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The ids of a group, each with the model that it is put on, "" for a whole model."""
+    return [*((identifier, "") for identifier in group.get("models", ())), *group.get("bases", {}).items()]

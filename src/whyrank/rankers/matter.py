@@ -63,12 +63,13 @@ class Showing:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A prompt about some documents, and the labels they bear in it, in the order of the question."""
+    """A prompt about some documents, the labels they bear in it and their ids, in the order of the question."""
 
     prompt: Prompt
     labels: tuple[str, ...]
     tag: str
     is_drawn: bool = False
+    ids: tuple[str, ...] = ()
 
     def choices(self) -> tuple[str, ...]:
         """The labels as they would come next: after a word or a colon with a space before them."""
@@ -119,6 +120,7 @@ class Matter:
         self._lm, self._showing, self._answer_tokens, self._on_show = lm, showing, answer_tokens, on_show
         self._query = neutral(ranking.query.text, lm.controls)
         self._texts = [self._harmless(hit.document.full_text) for hit in ranking.hits[:depth]]
+        self._ids = [hit.document.id for hit in ranking.hits[:depth]]
         self._limits: dict[int, int | None] = {}
         self._cuts: dict[tuple[int, int], str] = {}
         self._asked = 0
@@ -154,7 +156,8 @@ class Matter:
         passages = [
             Passage(label, self._passage(position, limit)) for label, position in zip(labels, question, strict=True)
         ]
-        shown = Shown(self._rendered(passages), labels, tag, self._showing.identifiers == "random")
+        ids = tuple(self._ids[position] for position in question)
+        shown = Shown(self._rendered(passages), labels, tag, self._showing.identifiers == "random", ids)
         if self._on_show is not None:
             self._on_show(shown)
         return shown

@@ -108,6 +108,11 @@ class StudentRanker:
         digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:12]
         self.name = f"{KIND}/{manifest.base.rstrip('/').rpartition('/')[2]}@{digest}"
 
+    @property
+    def network(self) -> "Network":
+        """The network: what a second stage on the same base shares."""
+        return self._network
+
     def rerank_many(
         self, rankings: Sequence[Ranking], *, depth: int | None = None, progress: Progress | None = None
     ) -> list[Ranking]:
@@ -251,7 +256,7 @@ def load_folder(
         Corrupt: a file of it is damaged or absent.
         BadInput: the base is another one than it was trained on; an argument is outside its range.
     """
-    root = _local(folder)
+    root = fetched(folder)
     manifest = read_manifest(root)
     torch = require("torch", extra="hf", purpose=_PURPOSE)
     require("transformers", extra="hf", purpose=_PURPOSE)
@@ -263,7 +268,7 @@ def load_folder(
     return StudentRanker(network, manifest, mode=mode, batch_tokens=batch_tokens)
 
 
-def _local(folder: str | Path) -> Path:
+def fetched(folder: str | Path) -> Path:
     """The folder itself, or the one that an id on the hub is fetched to."""
     path = Path(folder).expanduser()
     name = str(folder)

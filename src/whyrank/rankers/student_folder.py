@@ -29,7 +29,7 @@ KIND = "causal-student"
 HEAD = "rank_head.safetensors"
 ADAPTER = "adapter"
 ADAPTER_WEIGHTS = f"{ADAPTER}/adapter_model.safetensors"
-FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.toml"]
 """What is fetched of a model on the hub: nothing that could run."""
 _AGAIN = "save the student again, or copy the folder again"
 
@@ -83,6 +83,15 @@ def is_hub_id(name: str) -> bool:
     return _HUB_ID.fullmatch(name) is not None
 
 
+def kind_of(folder: str | Path) -> str:
+    """What kind of reranker a folder says that it holds; "" where it says nothing that can be read."""
+    try:
+        content = json.loads((Path(folder).expanduser() / MANIFEST).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return ""
+    return str(content.get("kind", "")) if isinstance(content, dict) else ""
+
+
 def is_student(folder: str | Path) -> bool:
     """Whether a folder says that it holds a student."""
     return (Path(folder).expanduser() / MANIFEST).is_file()
@@ -107,28 +116,58 @@ def read_manifest(folder: str | Path) -> Manifest:
         BadInput: another format or kind.
     """
     root = Path(folder).expanduser()
-    path = root / MANIFEST
-    if not path.is_file():
-        raise MissingFile(f"{folder}: no {MANIFEST} in it; give the folder of a student that was trained by whyrank")
-    try:
-        content = json.loads(path.read_bytes())
-        found = (content["format"], content["kind"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Corrupt(f"{path}: damaged ({error}); {_AGAIN}") from error
-    if found != (FORMAT, KIND):
-        raise BadInput(f"{path}: a {found[1]} of {found[0]}; this version of whyrank reads a {KIND} of {FORMAT}")
+    content = read_content(root, KIND)
     try:
         manifest = _parsed(content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Corrupt(f"{path}: damaged ({type(error).__name__}: {error}); {_AGAIN}") from error
-    for name, what in {HEAD: "rank head", ADAPTER_WEIGHTS: "adapter"}.items():
-        if name not in manifest.files or not (root / name).is_file():
-            raise Corrupt(f"{root / name}: the {what} is missing, so its scores would be noise; {_AGAIN}")
-    for name, expected in manifest.files.items():
-        file = root / name
+        raise Corrupt(f"{root / MANIFEST}: damaged ({type(error).__name__}: {error}); {_AGAIN}") from error
+    check_files(root, manifest.files, {HEAD: "rank head", ADAPTER_WEIGHTS: "adapter"})
+    return manifest
+
+
+def read_content(folder: Path, kind: str) -> dict[str, Any]:
+    """What `reranker.json` of a folder holds.
+
+    Args:
+        folder: of a student.
+        kind: that it must be.
+
+    Raises:
+        MissingFile: there is no such folder, or no student in it.
+        Corrupt: it is damaged.
+        BadInput: another format or kind.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise MissingFile(f"{folder}: no {MANIFEST} in it; give the folder of a student that was trained by whyrank")
+    try:
+        content: dict[str, Any] = json.loads(path.read_bytes())
+        found = (content["format"], content["kind"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Corrupt(f"{path}: damaged ({error}); {_AGAIN}") from error
+    if found != (FORMAT, kind):
+        raise BadInput(f"{path}: a {found[1]} of {found[0]}; a {kind} of {FORMAT} was expected here")
+    return content
+
+
+def check_files(folder: Path, files: Mapping[str, str], needed: Mapping[str, str]) -> None:
+    """Check the files of a student.
+
+    Args:
+        folder: where they lie.
+        files: path → sha256.
+        needed: path → what it is; those without which the student would be noise.
+
+    Raises:
+        Corrupt: one is absent, or is not what was saved.
+    """
+    for name, what in needed.items():
+        if name not in files or not (folder / name).is_file():
+            raise Corrupt(f"{folder / name}: the {what} is missing, so its scores would be noise; {_AGAIN}")
+    for name, expected in files.items():
+        file = folder / name
         if not file.is_file() or sha256(file) != expected:
             raise Corrupt(f"{file}: is missing, or its sha256 is not the one in {MANIFEST}; {_AGAIN}")
-    return manifest
 
 
 @contextmanager

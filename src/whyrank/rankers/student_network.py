@@ -54,44 +54,35 @@ class RankHead(nn.Module):
         return (hidden_RD.float() * self.weight).sum(dim=1) + self.bias
 
 
-class Network:
-    """Model, adapter, head and renderer.
+class Adapted:
+    """A causal language model with a LoRA adapter in it, and its tokenizer.
 
     Args:
         loaded: a causal language model and its tokenizer.
         lora: shape of the adapter, which is put into the model.
-        prompt: how it reads.
-        seed: of the adapter and the head.
+        seed: of the adapter.
 
     Attributes:
         causal: the language model with the adapter in it.
-        head: the rank head.
-        renderer: from texts to tokens.
+        adapted: the same, as peft holds it.
+        tokenizer: of the model.
+        context: most tokens that the model reads; None where nobody knows.
         fingerprint: of the base.
 
     Raises:
-        BadInput: a model that reads with an encoder; targets that it does not have; prompts that its context cannot
-            hold.
+        BadInput: a model that reads with an encoder, or targets that it does not have.
         MissingExtra: peft is not installed.
     """
 
-    def __init__(self, loaded: Loaded, lora: Lora, prompt: PromptSettings, *, seed: int = 0) -> None:
+    def __init__(self, loaded: Loaded, lora: Lora, *, seed: int = 0) -> None:
         if loaded.is_seq2seq:
             raise BadInput("a sequence-to-sequence model cannot be this student; give a causal language model")
-        needed = prompt.max_tokens + prompt.reason_tokens
-        if loaded.context is not None and needed > loaded.context:
-            raise BadInput(
-                f"prompts of {prompt.max_tokens} tokens and reasons of {prompt.reason_tokens} do not fit a context of "
-                f"{loaded.context}; give fewer max_tokens or reason_tokens"
-            )
         self.context = loaded.context
         self.tokenizer = loaded.tokenizer
-        self.renderer: Renderer = prompt.renderer(loaded.tokenizer)
         self.fingerprint = fingerprint(loaded.model)
         self.adapted = _adapted(loaded.model, lora, seed)
         self.adapted.eval()
         self.causal: Any = self.adapted.get_base_model()
-        self.head = RankHead(self.causal.config.get_text_config(decoder=True).hidden_size, seed).to(self.device)
 
     @property
     def device(self) -> torch.device:
@@ -100,9 +91,8 @@ class Network:
         return device
 
     def trainable(self) -> dict[str, nn.Parameter]:
-        """The adapter's parameters and the head's, by name: what is trained, and what is saved."""
-        adapter = {f"adapter.{n}": p for n, p in self.causal.named_parameters() if p.requires_grad}
-        return adapter | {f"head.{name}": p for name, p in self.head.named_parameters()}
+        """The adapter's parameters, by name: what is trained, and what is saved."""
+        return {f"adapter.{n}": p for n, p in self.causal.named_parameters() if p.requires_grad}
 
     def hidden(self, tokens_BT: Tensor, there_BT: Tensor) -> Tensor:
         """The last hidden states [B, T, D].
@@ -117,6 +107,64 @@ class Network:
         states: Tensor = self.causal.base_model(input_ids=tokens_BT, use_cache=False, **more).last_hidden_state
         return states
 
+    def save(self, folder: Path) -> None:
+        """Write adapter and tokenizer into a folder that exists.
+
+        Raises:
+            OSError: the disk is full, or the folder is read-only.
+        """
+        peft = require("peft", extra="hf", purpose="a causal student")
+        (folder / ADAPTER).mkdir()
+        adapter = peft.get_peft_model_state_dict(self.adapted, save_embedding_layers=False)
+        _write(folder / ADAPTER_WEIGHTS, adapter)
+        self.adapted.peft_config["default"].save_pretrained(str(folder / ADAPTER))
+        try:
+            self.tokenizer.save_pretrained(folder)
+        except Exception as error:  # tokenizers knows no kinds of errors
+            raise OSError(f"the tokenizer could not be written ({error})") from error
+
+    def restore(self, folder: Path) -> None:
+        """Take over the adapter of a folder.
+
+        Raises:
+            Corrupt: it does not fit this network.
+        """
+        restore_adapter(self.adapted, folder)
+
+
+class Network(Adapted):
+    """Model, adapter, head and renderer.
+
+    Args:
+        loaded: a causal language model and its tokenizer.
+        lora: shape of the adapter, which is put into the model.
+        prompt: how it reads.
+        seed: of the adapter and the head.
+
+    Attributes:
+        head: the rank head.
+        renderer: from texts to tokens.
+
+    Raises:
+        BadInput: as `Adapted`; prompts that the model's context cannot hold.
+        MissingExtra: peft is not installed.
+    """
+
+    def __init__(self, loaded: Loaded, lora: Lora, prompt: PromptSettings, *, seed: int = 0) -> None:
+        needed = prompt.max_tokens + prompt.reason_tokens
+        if not loaded.is_seq2seq and loaded.context is not None and needed > loaded.context:
+            raise BadInput(
+                f"prompts of {prompt.max_tokens} tokens and reasons of {prompt.reason_tokens} do not fit a context of "
+                f"{loaded.context}; give fewer max_tokens or reason_tokens"
+            )
+        self.renderer: Renderer = prompt.renderer(loaded.tokenizer)
+        super().__init__(loaded, lora, seed=seed)
+        self.head = RankHead(self.causal.config.get_text_config(decoder=True).hidden_size, seed).to(self.device)
+
+    def trainable(self) -> dict[str, nn.Parameter]:
+        """The adapter's parameters and the head's, by name: what is trained, and what is saved."""
+        return super().trainable() | {f"head.{name}": p for name, p in self.head.named_parameters()}
+
     def scores(self, rows: Sequence[Sequence[int]]) -> Tensor:
         """One score a row of tokens, read in one padded batch: [R]."""
         tokens_BT, there_BT = padded(rows, self.device)
@@ -129,16 +177,8 @@ class Network:
         Raises:
             OSError: the disk is full, or the folder is read-only.
         """
-        peft = require("peft", extra="hf", purpose="a causal student")
-        (folder / ADAPTER).mkdir()
-        adapter = peft.get_peft_model_state_dict(self.adapted, save_embedding_layers=False)
-        for name, tensors in ((ADAPTER_WEIGHTS, adapter), (HEAD, self.head.state_dict())):
-            (folder / name).write_bytes(save({n: t.detach().cpu().contiguous() for n, t in tensors.items()}))
-        self.adapted.peft_config["default"].save_pretrained(str(folder / ADAPTER))
-        try:
-            self.tokenizer.save_pretrained(folder)
-        except Exception as error:  # tokenizers knows no kinds of errors
-            raise OSError(f"the tokenizer could not be written ({error})") from error
+        super().save(folder)
+        _write(folder / HEAD, self.head.state_dict())
 
     def restore(self, folder: Path) -> None:
         """Take over the adapter and the head of a folder.
@@ -146,12 +186,26 @@ class Network:
         Raises:
             Corrupt: they do not fit this network.
         """
-        peft = require("peft", extra="hf", purpose="a causal student")
-        expected = peft.get_peft_model_state_dict(self.adapted, save_embedding_layers=False)
-        state = _read(folder / ADAPTER_WEIGHTS, expected)
         head = _read(folder / HEAD, self.head.state_dict())
-        peft.set_peft_model_state_dict(self.adapted, state)
+        super().restore(folder)
         self.head.load_state_dict(head)
+
+
+def restore_adapter(adapted: Any, folder: Path, name: str = "default") -> None:
+    """Take over the adapter of a folder.
+
+    Args:
+        adapted: a model of peft that has an adapter of this name and shape.
+        folder: of a student.
+        name: of the adapter in that model.
+
+    Raises:
+        Corrupt: it does not fit this model.
+    """
+    peft = require("peft", extra="hf", purpose="a causal student")
+    expected = peft.get_peft_model_state_dict(adapted, adapter_name=name, save_embedding_layers=False)
+    state = _read(folder / ADAPTER_WEIGHTS, expected)
+    peft.set_peft_model_state_dict(adapted, state, adapter_name=name)
 
 
 def padded(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
@@ -180,19 +234,26 @@ def fingerprint(model: Any) -> str:
     return digest.hexdigest()
 
 
-def _adapted(model: Any, lora: Lora, seed: int) -> Any:
+def adapter_config(model: Any, lora: Lora) -> Any:
+    """The shape of an adapter as peft takes it.
+
+    Raises:
+        MissingExtra: peft is not installed.
+    """
     peft = require("peft", extra="hf", purpose="a causal student")
-    targets: str | list[str] = list(lora.targets)
-    if lora.targets == ("all-linear",):
-        targets = "all-linear"
-    config = peft.LoraConfig(
+    return peft.LoraConfig(
         r=lora.r,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules=targets,
+        target_modules="all-linear" if lora.targets == ("all-linear",) else list(lora.targets),
         task_type="CAUSAL_LM",
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
     )
+
+
+def _adapted(model: Any, lora: Lora, seed: int) -> Any:
+    peft = require("peft", extra="hf", purpose="a causal student")
+    config = adapter_config(model, lora)
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)  # peft asks by the old name
         torch.manual_seed(seed)
@@ -217,6 +278,10 @@ def _linear(model: Any) -> list[str]:
     head = model.get_output_embeddings()
     layers = model.named_modules()
     return sorted({n.rpartition(".")[2] for n, m in layers if isinstance(m, nn.Linear | Conv1D) and m is not head})
+
+
+def _write(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    path.write_bytes(save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}))
 
 
 def _read(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 from whyrank.errors import BadInput
 from whyrank.lm.base import LM
+from whyrank.rankers.dual_stage import DualStage
 from whyrank.reason.explanations import explain
+from whyrank.reason.fused import two_stage_reasons
 from whyrank.reason.told import Teller, tell_reasons
 from whyrank.reason.written import write_reasons, write_reasons_many
 from whyrank.types import Comparison, Direct, Progress, Ranking, Scorer
@@ -33,6 +35,8 @@ def with_reasons(
     """
     if not top:
         return ranking
+    if writer is None and isinstance(ranker, DualStage) and ranker.name == ranking.ranker:
+        return replace(ranking, explanations=two_stage_reasons(ranking, ranker, top=top))
     if writer is not None:
         scorer = _maker(ranking, ranker)
         written = write_reasons(ranking, writer, top=top, scorer=scorer, on_reason=on_reason)

@@ -93,7 +93,7 @@ def _wanted(hits: Sequence[Hit], top: int, kinds: Sequence[Kind]) -> Iterator[tu
 def _given(source: str, hit: Hit, lower: Hit | None, said: Said) -> Direct | Comparison:
     text, status = _text(said)
     documents = [hit.document] if lower is None else [hit.document, lower.document]
-    quotes = _quotes(text, documents) if status in ("ok", "repaired") else [()] * len(documents)
+    quotes = looked_up(text, documents) if status in ("ok", "repaired") else [()] * len(documents)
     if any(quote.span is None for own in quotes for quote in own):
         status = "repaired"
     if lower is None:
@@ -120,7 +120,7 @@ def _text(said: Said) -> tuple[str, Status]:
     return f"{said.text[: ends[-1]]} …", "repaired"
 
 
-def _quotes(text: str, documents: Sequence[Document]) -> list[tuple[Evidence, ...]]:
+def looked_up(text: str, documents: Sequence[Document]) -> list[tuple[Evidence, ...]]:
     """What is quoted of each document, in the document's own words; what none of them holds, under the first."""
     found: list[list[Evidence]] = [[] for _ in documents]
     for match in _QUOTED.finditer(text):

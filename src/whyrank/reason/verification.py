@@ -13,6 +13,7 @@ from whyrank.errors import BadInput
 from whyrank.reason import comparison as comparisons
 from whyrank.reason import counterfactual as counterfactuals
 from whyrank.reason import direct as directs
+from whyrank.reason import fused
 from whyrank.reason.checks import Check, Report, is_close, same_bits, total
 from whyrank.reason.phrases import place, worth_naming
 from whyrank.reason.recheck import recheck, unlike
@@ -81,11 +82,15 @@ def _order(ranking: Ranking) -> Iterator[Check]:
         found = [f"{hit.document.id!r} (score {hit.score!r}, rank {hit.first_rank})" for hit in (upper, lower)]
         message = f"expected {expected}; found {found[0]} above {found[1]}" if expected else ""
         yield Check("order", subject, not expected, message)
-    unscored = sum(hit.placed and hit.score is None for hit in ranking.hits)
-    if unscored:
-        is_one = unscored == 1
+    for count, how in (
+        (sum(hit.placed and hit.score is None for hit in ranking.hits), "without scores"),
+        (sum(hit.placed and hit.score is not None for hit in ranking.hits), "otherwise than by their scores"),
+    ):
+        if not count:
+            continue
+        is_one = count == 1
         message = (
-            f"{unscored} document{' was' if is_one else 's were'} placed without scores: nothing shows "
+            f"{count} document{' was' if is_one else 's were'} placed {how}: nothing shows "
             f"{'its' if is_one else 'their'} order but the word of the ranker"
         )
         yield Check("order", f"query {ranking.query.id!r}", True, message)
@@ -97,8 +102,8 @@ def _disorder(upper: Hit, lower: Hit) -> str:
         if lower.is_read:
             return "documents that were not read below those that were"
         return "" if upper.first_rank <= lower.first_rank else "documents that were not read in their original order"
-    if upper.score is None or lower.score is None:
-        return ""
+    if upper.score is None or lower.score is None or upper.placed or lower.placed:
+        return "" if upper.placed or not lower.placed else "documents that were placed above those that were not"
     ok = upper.standing(upper.score) <= lower.standing(lower.score)
     ok = ok and isfinite(upper.score) and isfinite(lower.score)
     return "" if ok else "descending scores, ties by original rank, then id"
@@ -122,7 +127,9 @@ def _direct(ranking: Ranking, hits: dict[str, Hit], direct: Direct) -> Iterator[
         yield Check("score", subject, ok, "" if ok else f"explains {direct.score!r}, but it ranks with {hit.score!r}")
     for number, evidence in enumerate(direct.evidence, 1):
         yield from _evidence(subject, hit.document, direct, evidence, number)
-    if has_numbers(direct):
+    if direct.score is None and direct.terms:
+        yield _text(subject, judge(direct.text, fused.wording(direct.terms), direct_values(direct), [], ranking.query))
+    elif has_numbers(direct):
         yield _sums("sum", subject, "terms", total(t.value for t in direct.terms), "score", direct.score)
         quotable = [(hit.document, span) for span in spans]
         expected = directs.wording(hit.document, direct.terms, direct.pointed)

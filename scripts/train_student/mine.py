@@ -1,0 +1,97 @@
+"""Hard negatives that a student found itself: labelled groups again, with the wrong texts that it ranks highest.
+
+    python scripts/train_student/mine.py --adapter build/student/research --out build/student-mined
+
+Each query's labelled text stands beside BM25's first texts; of those that the student puts below the labelled one by a
+margin, the highest are kept. What it puts above may well be right and unlabelled, so it teaches nothing. Writes a
+groups.npz that holds the given one and the mined sources ("mined-nq", ...).
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from groups import SOURCES, Group, labelled
+from numpy.typing import NDArray
+from prepare import TRAINED, Pairs, as_arrays, kept_away
+from score import restored, scores
+from tokenizers import Tokenizer
+
+from whyrank.encode.weights import SHIPPED
+
+LOOKED_AT = 20  # texts of BM25 that the student reads for each query
+KEPT = 4
+MARGIN = 1.0  # logits below the labelled text from which on a text counts as wrong
+MINED = {
+    "nq": labelled("nq", negatives=LOOKED_AT, limit=1_500, run=True),
+    "instructir": labelled("instructir", negatives=LOOKED_AT, limit=1_743, run=True),
+    "squad": labelled("squad", negatives=15, limit=3_000, run=True),
+    "scifact": labelled("scifact", negatives=LOOKED_AT, limit=400, prefix="train-"),
+}
+
+
+def hardest(groups: list[Group], read: list[NDArray[Any]]) -> Iterator[Group]:
+    """Each group with the `KEPT` texts that were read highest among those that stand the margin below the first."""
+    for group, values in zip(groups, read, strict=True):
+        below = [i for i in np.argsort(-values, kind="stable") if i and values[i] < values[0] - MARGIN][:KEPT]
+        if below:
+            picked = [0, *map(int, below)]
+            yield replace(
+                group,
+                texts=tuple(group.texts[i] for i in picked),
+                targets=tuple(group.targets[i] for i in picked),
+                answers=tuple(group.answers[i] for i in picked),
+            )
+
+
+def joined(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Two sets of columns as one."""
+    shift = {"ends": old["ends"][-1], "group_end": old["group_end"][-1], "source": len(old["names"])}
+    both = {name: np.concatenate([old[name], new[name] + shift.get(name, 0)]) for name in old if name != "names"}
+    return {"names": np.array([*old["names"], *(f"mined-{n}" for n in new["names"])]), **both}
+
+
+def main() -> None:
+    """Read, score, keep, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data-folder", type=Path, default=Path("build/student"))
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("WHYRANK_DATA", "../shared/data")))
+    parser.add_argument("--adapter", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("build/student-mined"))
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    student = restored(given.adapter)
+    tokenizer = Tokenizer.from_file(str(SHIPPED / "tokenizer.json"))
+    away = kept_away(given.data, seed=0)
+    mined = {}
+    for name, read in MINED.items():
+        groups = list(read(given.data / SOURCES[name].folder, np.random.default_rng(given.seed)))
+        groups = [group for group in groups if not away.reason(group.query)]
+        pairs, sizes = Pairs(tokenizer), [len(group.texts) for group in groups]
+        for group in groups:
+            query = pairs.query(group.query)
+            for text in group.texts:
+                pairs.add(query, text, TRAINED)
+        each = np.arange(sum(sizes))
+        values = scores(student, {**pairs.arrays(), "did": each, "owner": each}, torch.bfloat16)
+        mined[name] = list(hardest(groups, np.split(values, np.cumsum(sizes)[:-1])))
+        above = np.mean([(v[1:] > v[0]).mean() for v in np.split(values, np.cumsum(sizes)[:-1])])
+        print(
+            f"{name}: {len(groups)} queries read, {len(mined[name])} kept; {above:.1%} of texts above the label",
+            flush=True,
+        )
+    arrays, report = as_arrays(mined, tokenizer, away)
+    with np.load(given.data_folder / "groups.npz") as old:
+        np.savez(given.out / "groups.npz", **joined({name: old[name] for name in old.files}, arrays))
+    (given.out / "mined.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

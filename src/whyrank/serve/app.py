@@ -1,0 +1,105 @@
+"""The application: what is served where."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, Response
+
+from whyrank import __version__
+from whyrank.errors import WhyrankError
+from whyrank.serve.answers import Json
+from whyrank.serve.documented import schemas
+from whyrank.serve.guard import Drain, Guard
+from whyrank.serve.models import Models
+from whyrank.serve.observing import Metrics
+from whyrank.serve.problems import Code, Refused, refused_by
+from whyrank.serve.routes import ranking_routes
+from whyrank.serve.searching import Corpora, search_routes
+from whyrank.serve.settings import ServeSettings
+from whyrank.serve.telling import telling_routes
+from whyrank.types import Reranker
+
+STATIC = Path(__file__).with_name("static")
+_HTTP: Mapping[int, tuple[Code, str]] = {
+    404: ("not_found", "nothing is served at this path"),
+    405: ("method_not_allowed", "this path is not served to this method"),
+}
+
+
+def create_app(settings: ServeSettings, *, rankers: Mapping[str, Reranker] | None = None) -> FastAPI:
+    """A server as an ASGI application, its models open and warm.
+
+    Args:
+        settings: what is served, and its limits.
+        rankers: rankers that are open already, by the labels of the settings.
+
+    Raises:
+        WhyrankError: a model or an index cannot be opened, or the token is not in the environment.
+    """
+    metrics, drain = Metrics(), Drain()
+    token = settings.token.reveal() if settings.token else None
+    corpora = Corpora(settings.corpora)
+    models = Models(settings, metrics.turned, rankers)
+    metrics.watch(models.all)
+
+    @asynccontextmanager
+    async def closing(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        models.close()
+
+    app = FastAPI(
+        title="whyrank",
+        summary="Reranks documents and says why.",
+        version=__version__,
+        docs_url=None,  # its page would load scripts from elsewhere
+        redoc_url=None,
+        lifespan=closing,
+    )
+    app.state.drain, app.state.models = drain, models
+    app.include_router(ranking_routes(models, settings.limits))
+    app.include_router(search_routes(corpora, models, settings.limits))
+    app.include_router(telling_routes(models, settings.limits, metrics, drain))
+    _show_page(app)
+    app.add_middleware(Guard, drain=drain, metrics=metrics, token=token, limits=settings.limits)
+    app.add_exception_handler(Refused, _refuse)
+    app.add_exception_handler(WhyrankError, _refuse)
+    app.add_exception_handler(HTTPException, _refuse)
+    app.openapi = lambda: _described(app)  # type: ignore[method-assign]
+    return app
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException):
+        code, what = _HTTP.get(error.status_code, ("invalid_request", str(error.detail)))
+        refused = Refused(code, f"{what}; /openapi.json lists what is served")
+        return Json(refused.body(), refused.status, error.headers)
+    if isinstance(error, WhyrankError):
+        error = refused_by(error)
+    assert isinstance(error, Refused)
+    return Json(error.body(tei=request.state.is_tei), error.status, error.headers)
+
+
+def _show_page(app: FastAPI) -> None:
+    """The page at /, where it is installed."""
+    if not (STATIC / "index.html").is_file():
+        return
+    app.mount("/static", StaticFiles(directory=STATIC))
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> Response:
+        return FileResponse(STATIC / "index.html")
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        found = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        found.setdefault("components", {}).setdefault("schemas", {}).update(schemas())
+        found["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        app.openapi_schema = found
+    return app.openapi_schema

@@ -1,0 +1,117 @@
+"""What every request passes: identity, time, the token, the drain, the count; and what no error gets past."""
+
+import asyncio
+import time
+from hmac import compare_digest
+from typing import Any
+from uuid import uuid4
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from whyrank.serve.answers import Json
+from whyrank.serve.observing import LOG, Metrics, log_defect
+from whyrank.serve.problems import Refused
+from whyrank.serve.settings import Limits
+
+OPEN = frozenset({"/health", "/livez", "/readyz", "/", "/favicon.ico"})
+"""Paths that need no token: they tell nothing. The page's own files are beside them, under /static/."""
+ALWAYS = frozenset({"/health", "/livez", "/readyz", "/metrics"})
+"""Paths that are answered while the server drains."""
+GONE = 499
+"""How a request is counted whose client did not wait for the answer."""
+
+
+class Drain:
+    """Whether the server is stopping, and how many requests are under way."""
+
+    def __init__(self) -> None:
+        self.is_begun = False
+        self.under_way = 0
+
+
+class Guard:
+    """The outermost layer, as an ASGI application around another.
+
+    Args:
+        app: what is guarded.
+        drain: shared with what runs the server.
+        metrics: where requests are counted.
+        token: what a request must bring; nothing if None.
+        limits: how many requests may be under way, and for how long.
+    """
+
+    def __init__(self, app: ASGIApp, *, drain: Drain, metrics: Metrics, token: str | None, limits: Limits) -> None:
+        self._app, self._drain, self._metrics, self._limits = app, drain, metrics, limits
+        self._token = None if token is None else token.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        state = scope.setdefault("state", {})
+        state |= {
+            "id": uuid4().hex,
+            "is_tei": False,
+            "deadline": asyncio.get_running_loop().time() + self._limits.seconds,
+        }
+        status = GONE
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", state["id"].encode())]
+            await send(message)
+
+        self._drain.under_way += 1
+        self._metrics.under_way.inc()
+        try:
+            await self._guarded(scope, receive, noted)
+        except ClientDisconnect:
+            status = GONE
+        except Exception as error:  # noqa: BLE001 - the end of every road
+            log_defect(error)
+            if status == GONE:
+                refused = Refused("internal", f"a defect of whyrank; please report it with the id {state['id']}")
+                await _answer(refused, scope, receive, noted)
+        finally:
+            self._drain.under_way -= 1
+            self._metrics.under_way.dec()
+            self._count(scope, status, time.perf_counter() - started)
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        if self._drain.is_begun and path not in ALWAYS:
+            refused = Refused("unavailable", "the server is stopping; ask another", retry_s=1)
+            await _answer(refused, scope, receive, send, close=True)
+        elif self._drain.under_way > self._limits.under_way and path not in ALWAYS:
+            message = f"{self._limits.under_way:,} requests are under way, and no more may; try again in a second"
+            await _answer(Refused("overloaded", message, retry_s=1), scope, receive, send, close=True)
+        elif not (path in OPEN or path.startswith("/static/") or self._is_known(scope)):
+            refused = Refused("unauthorized", "no token, or a wrong one; send Authorization: Bearer TOKEN")
+            await _answer(refused, scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _is_known(self, scope: Scope) -> bool:
+        if self._token is None:
+            return True
+        brought = dict(scope["headers"]).get(b"authorization", b"")
+        scheme, _, token = brought.partition(b" ")
+        return compare_digest(token.strip(), self._token) and scheme.lower() == b"bearer"
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+        route: Any = scope.get("route")
+        path = getattr(route, "path", None) or "other"
+        self._metrics.requests.labels(path, str(status)).inc()
+        self._metrics.seconds.labels(path).observe(seconds)
+        LOG.info("%s %s %d %.3f s %s", scope["method"], path, status, seconds, scope["state"]["id"])
+
+
+async def _answer(refused: Refused, scope: Scope, receive: Receive, send: Send, *, close: bool = False) -> None:
+    headers = refused.headers | ({"Connection": "close"} if close else {})
+    tei = scope["state"]["is_tei"]
+    await Json(refused.body(tei=tei), refused.status, headers)(scope, receive, send)

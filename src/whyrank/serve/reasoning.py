@@ -1,0 +1,115 @@
+"""Reasons on the worker of a model: each its own turn, so that lists of others are ranked between two of them."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+from whyrank import reason
+from whyrank.reason.giving import with_reasons
+from whyrank.reason.told import Teller
+from whyrank.serve.models import Model
+from whyrank.serve.problems import Refused
+from whyrank.serve.shapes import tokens_of
+from whyrank.types import Comparison, Direct, Explanations, Hit, Ranking, Scorer, Usage
+
+
+class Reasons(NamedTuple):
+    """What is said of one hit.
+
+    Attributes:
+        place: of the hit in the ranking, from 0.
+        direct: why it answers.
+        comparison: why it stands above the next.
+        usage: what it cost to find out.
+    """
+
+    place: int
+    direct: Direct | None
+    comparison: Comparison | None
+    usage: Usage
+
+
+def check_gives_reasons(model: Model, param: str) -> None:
+    """Refuse to ask for reasons where there are none.
+
+    Raises:
+        Refused: the model can give none.
+    """
+    if model.writer is None and not isinstance(model.ranker, Scorer | Teller):
+        message = f"{param}: the model {model.name} gives no reasons; leave it out, or name another model"
+        raise Refused("invalid_request", message, param=param)
+
+
+async def each_reason(model: Model, ranking: Ranking, top: int) -> AsyncIterator[Reasons]:
+    """The reasons for the best `top` hits, in rank order, each as soon as it is there.
+
+    They are those that `whyrank.explain` gives for the ranking. Those that a model writes in one go come together.
+    """
+    if not top:
+        return
+    if not model.is_taken_apart:
+        told = await model.batcher.call(
+            lambda: with_reasons(ranking, model.ranker, top, model.writer), _tokens(ranking.hits)
+        )
+        for reasons in _by_hit(ranking, told.explanations or Explanations()):
+            yield reasons
+        return
+    for place in range(min(top, len(ranking))):
+        pair = replace(ranking, hits=ranking.hits[place : place + 2])
+        found = await model.batcher.call(partial(with_reasons, pair, model.ranker, 1), _tokens(pair.hits))
+        for reasons in _by_hit(pair, found.explanations or Explanations()):
+            yield reasons._replace(place=place)
+
+
+async def spans_of(model: Model, ranking: Ranking) -> Sequence[Direct]:
+    """Direct reasons of all hits of a ranking, without comparisons.
+
+    Raises:
+        Refused: the scores of the model cannot be taken apart.
+    """
+    scorer = model.ranker
+    if not isinstance(scorer, Scorer):
+        message = f"relevant_spans: the model {model.name} points at no sentences; leave it out"
+        raise Refused("invalid_request", message, param="relevant_spans")
+    found = await model.batcher.call(
+        lambda: reason.explain(ranking, scorer, top=len(ranking), counterfactuals=False), _tokens(ranking.hits)
+    )
+    return found.direct
+
+
+async def compared(model: Model, ranking: Ranking, one: str, other: str) -> Comparison:
+    """Why the higher of two documents stands above the lower.
+
+    Raises:
+        Refused: the scores of the model cannot be taken apart, or it is one document twice.
+        UnknownName: a document that is not in the ranking.
+        BadInput: a document that was not read.
+    """
+    scorer = model.ranker
+    if not isinstance(scorer, Scorer):
+        message = f"model: the scores of {model.name} cannot be taken apart; name another model"
+        raise Refused("invalid_request", message, param="model")
+    if one == other:
+        raise Refused("invalid_request", f"lower: is {one!r}, as is upper; name two documents", param="lower")
+    places = {identifier: place for place, identifier in enumerate(ranking.ids)}
+    upper, lower = sorted((one, other), key=lambda identifier: places.get(identifier, 0))
+    hits = [hit for hit in ranking if hit.document.id in (one, other)]
+    return await model.batcher.call(lambda: reason.explain_pair(ranking, scorer, upper, lower), _tokens(hits))
+
+
+def _by_hit(ranking: Ranking, found: Explanations) -> list[Reasons]:
+    """Reasons sorted by hit; the first bears the cost."""
+    direct = {own.document_id: own for own in found.direct}
+    above = {own.upper_id: own for own in found.comparisons}
+    usage = found.usage
+    sorted_by_hit = []
+    for place, identifier in enumerate(ranking.ids):
+        if identifier in direct or identifier in above:
+            sorted_by_hit.append(Reasons(place, direct.get(identifier), above.get(identifier), usage))
+            usage = Usage()
+    return sorted_by_hit
+
+
+def _tokens(hits: Sequence[Hit]) -> int:
+    return sum(tokens_of(hit.document.full_text) for hit in hits)

@@ -1,0 +1,119 @@
+"""What is answered to whom: rankings, reasons, comparisons."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from whyrank.errors import WhyrankError
+from whyrank.formats.json_values import dumps
+from whyrank.formats.plain import plain
+from whyrank.serve.answers import Json, Placed, account, placed, rerank_answer, shown_results
+from whyrank.serve.documented import documented
+from whyrank.serve.models import Model, Models
+from whyrank.serve.observing import log_defect
+from whyrank.serve.problems import Refused, refused_by
+from whyrank.serve.reading import attended, check_size, read
+from whyrank.serve.reasoning import check_gives_reasons, compared, each_reason, spans_of
+from whyrank.serve.settings import Limits
+from whyrank.serve.shapes import Asking, CompareBody, ExplainBody, RerankBody, candidates
+from whyrank.types import Explanations, Ranking, Usage
+
+
+def ranking_routes(models: Models, limits: Limits) -> APIRouter:
+    """The routes that rank and say why."""
+    router = APIRouter()
+
+    async def rerank(request: Request) -> Response:
+        body = await read(request, RerankBody, limits)
+        model = models.named(body.model)
+        found = await _ranked(request, body, model, limits)
+        kept = found if body.limit is None else found.top(body.limit)
+        reasons = await attended(spans_of(model, kept), request, limits) if body.relevant_spans else ()
+        hits = placed(found, model.ranker)[: len(kept)]
+        return Json(rerank_answer(body, model.name, found, hits, request.state.id, reasons))
+
+    for path in ("/rerank", "/v1/rerank", "/v2/rerank"):
+        router.add_api_route(path, rerank, methods=["POST"], response_model=None, **documented("rerank", path))
+
+    @router.post("/v1/explain", response_model=None, **documented("explain"))
+    async def explain(request: Request) -> Response:
+        body = await read(request, ExplainBody, limits)
+        model = models.named(body.model)
+        if body.top:
+            check_gives_reasons(model, "top")
+        found = await _ranked(request, body, model, limits)
+        kept = found if body.top_n is None else found.top(body.top_n)
+        hits = placed(found, model.ranker)[: len(kept)]
+        if body.stream:
+            events = _events(request, model, found, kept, hits, body.top)
+            return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        reasons = await attended(_explained(model, kept, body.top), request, limits)
+        explanations = {"explanations": plain(reasons)}
+        return Json(_head(request, model, "explanation") | _listed(hits) | explanations | account(found))
+
+    @router.post("/v1/compare", response_model=None, **documented("compare"))
+    async def compare(request: Request) -> Response:
+        body = await read(request, CompareBody, limits)
+        model = models.named(body.model)
+        found = await _ranked(request, body, model, limits)
+        reason = await attended(compared(model, found, str(body.upper), str(body.lower)), request, limits)
+        pair = [own for own in placed(found, model.ranker) if own.hit.document.id in (reason.upper_id, reason.lower_id)]
+        comparison = {"comparison": plain(reason)}
+        return Json(_head(request, model, "comparison") | _listed(pair) | comparison | account(found))
+
+    return router
+
+
+async def _ranked(request: Request, body: Asking, model: Model, limits: Limits) -> Ranking:
+    given = candidates(body)
+    return await attended(model.batcher.rank(given, check_size(body, limits)), request, limits)
+
+
+async def _explained(model: Model, ranking: Ranking, top: int) -> Explanations:
+    found = [own async for own in each_reason(model, ranking, top)]
+    return Explanations(
+        direct=tuple(own.direct for own in found if own.direct),
+        comparisons=tuple(own.comparison for own in found if own.comparison),
+        usage=sum((own.usage for own in found), Usage()),
+    )
+
+
+async def _events(
+    request: Request, model: Model, found: Ranking, kept: Ranking, hits: list[Placed], top: int
+) -> AsyncIterator[str]:
+    """The ranking, the reasons of each hit as they are found, the end; an error in place of what it prevented."""
+    yield _event("ranking", _head(request, model, "ranking") | _listed(hits) | account(found))
+    usage = found.usage
+    try:
+        async for own in each_reason(model, kept, top):
+            if await request.is_disconnected():
+                return
+            usage += own.usage
+            index = hits[own.place].place
+            reasons = {"direct": plain(own.direct), "comparison": plain(own.comparison)}
+            yield _event("reasons", {"place": own.place, "index": index, **reasons})
+    except Refused as refused:
+        yield _event("error", refused.body())
+    except WhyrankError as error:
+        yield _event("error", refused_by(error).body())
+    except Exception as error:  # noqa: BLE001 - the answer has begun: what went wrong is its last event
+        log_defect(error)
+        yield _event("error", Refused("internal", f"a defect of whyrank ({request.state.id})").body())
+    else:
+        yield _event("done", {"usage": account(replace(found, usage=usage))["usage"]})
+
+
+def _event(name: str, content: Any) -> str:
+    return f"event: {name}\ndata: {dumps(content)}\n\n"
+
+
+def _head(request: Request, model: Model, kind: str) -> dict[str, Any]:
+    return {"id": request.state.id, "object": kind, "model": model.name}
+
+
+def _listed(hits: list[Placed]) -> dict[str, Any]:
+    return {"results": shown_results(hits)}

@@ -1,0 +1,80 @@
+"""Running an application under uvicorn: told to stop, it answers what was begun and refuses what is new."""
+
+import socket
+import time
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from whyrank.errors import BadInput
+from whyrank.serve.settings import ServeSettings
+
+BACKLOG = 2048
+"""Connections that wait to be taken up."""
+CLOSING_S = 1
+"""Seconds that connections have to close when everything is answered."""
+
+
+def listening(settings: ServeSettings) -> socket.socket:
+    """A socket that listens where the settings say.
+
+    Raises:
+        BadInput: it cannot be listened there.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise BadInput(
+            f"{settings.host}:{settings.port} cannot be listened at ({error.strerror}); name another --host or --port, "
+            "or stop what listens there"
+        ) from error
+
+
+def address(listener: socket.socket) -> str:
+    """The address of a socket that listens, for a browser."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Server(uvicorn.Server):
+    """Drains on the first signal, and stops at once on the second.
+
+    Args:
+        app: what `create_app` made.
+        settings: of the app.
+        on_started: called when it serves.
+    """
+
+    def __init__(self, app: FastAPI, settings: ServeSettings, on_started: Callable[[], None]) -> None:
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,  # ours names routes; uvicorn's would quote what stands behind a question mark
+            server_header=False,
+            timeout_graceful_shutdown=CLOSING_S,
+        )
+        super().__init__(config)
+        self._on_started = on_started
+        self._drain, self._drain_s, self._until = app.state.drain, settings.limits.drain_s, 0.0
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve; from here on signals are heeded, and whoever waits for the server may be told."""
+        await super().startup(sockets)
+        self._on_started()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to drain; on the second signal stop at once."""
+        if self._drain.is_begun:
+            super().handle_exit(sig, frame)
+            return
+        self._drain.is_begun = True
+        self._until = time.monotonic() + self._drain_s
+
+    async def on_tick(self, counter: int) -> bool:
+        """Stop when nothing is under way any more, or the time for it is over."""
+        if self._drain.is_begun and (self._drain.under_way == 0 or time.monotonic() > self._until):
+            self.should_exit = True
+        return await super().on_tick(counter)

@@ -1,0 +1,118 @@
+"""Reasons over HTTP: those of the library, in the forms in which it writes them, streamed or not."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from serving import QUERY, TEXTS, Counting, events, get, post
+
+import whyrank
+from whyrank import reason
+from whyrank.formats.plain import plain
+from whyrank.retrieve import BM25
+from whyrank.serve.app import create_app
+from whyrank.serve.settings import Served, ServeSettings
+from whyrank.types import Document, Ranking, Scorer
+
+DOCUMENTS = [{"id": f"d{place}", "text": text} for place, text in enumerate(TEXTS)]
+BODY = {"query": QUERY, "documents": DOCUMENTS}
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+    folder = tmp_path_factory.mktemp("corpora") / "sky.index"
+    BM25.build([Document(f"d{place}", text) for place, text in enumerate(TEXTS)]).save(folder)
+    settings = ServeSettings(models=(Served(), Served(name="counting")), corpora={"sky": str(folder)})
+    made = create_app(settings, rankers={"student": whyrank.load(), "counting": Counting()})
+    yield made
+    made.state.models.close()
+
+
+def without_seconds(explanations: Any) -> Any:
+    """What is said, without how long it took to find out."""
+    return {key: value for key, value in explanations.items() if key != "usage"}
+
+
+@pytest.mark.parametrize("top", [0, 1, 3, 9])
+def test_reasons_are_the_librarys(app: FastAPI, top: int) -> None:
+    answer = post(app, "/v1/explain", {**BODY, "top": top, "stream": False}).json()
+    ours = whyrank.rerank(QUERY, DOCUMENTS, explain=top)
+    expected = plain(ours.explanations) or {"direct": [], "comparisons": []}
+    assert without_seconds(answer["explanations"]) == without_seconds(expected)
+    assert [result["id"] for result in answer["results"]] == list(ours.ids)
+    assert [result["first_rank"] for result in answer["results"]] == [hit.first_rank for hit in ours]
+
+
+def test_reasons_are_streamed_after_the_ranking(app: FastAPI) -> None:
+    whole = post(app, "/v1/explain", {**BODY, "top": 2, "top_n": 3, "stream": False}).json()
+    streamed = post(app, "/v1/explain", {**BODY, "top": 2, "top_n": 3})
+    assert streamed.headers["content-type"].startswith("text/event-stream")
+    found = [(name, json.loads(data)) for name, data in events(streamed.text)]
+    assert [name for name, _ in found] == ["ranking", "reasons", "reasons", "done"]
+    assert found[0][1]["results"] == whole["results"]
+    reasons = [content for name, content in found if name == "reasons"]
+    assert [own["direct"] for own in reasons] == whole["explanations"]["direct"]
+    assert [own["comparison"] for own in reasons] == whole["explanations"]["comparisons"]
+    assert [own["index"] for own in reasons] == [result["index"] for result in whole["results"][:2]]
+    assert found[-1][1]["usage"]["documents"] > whole["usage"]["documents"]
+
+
+def test_what_has_no_reasons_says_so(app: FastAPI) -> None:
+    refused = post(app, "/v1/explain", {**BODY, "model": "counting"})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (422, "top")
+    answer = post(app, "/v1/explain", {**BODY, "model": "counting", "top": 0, "stream": False}).json()
+    assert answer["explanations"]["direct"] == []
+
+
+@pytest.mark.parametrize("pair", [("d1", "d2"), ("d2", "d1"), ("d0", "d2")])
+def test_any_two_are_compared(app: FastAPI, pair: tuple[str, str]) -> None:
+    answer = post(app, "/v1/compare", {**BODY, "upper": pair[0], "lower": pair[1]}).json()
+    ranker = whyrank.load()
+    assert isinstance(ranker, Scorer)
+    [ranking] = ranker.rerank_many([Ranking.of(QUERY, DOCUMENTS)])
+    upper, lower = sorted(pair, key=ranking.ids.index)
+    assert answer["comparison"] == plain(reason.explain_pair(ranking, ranker, upper, lower))
+    assert [result["id"] for result in answer["results"]] == [upper, lower]
+
+
+def test_documents_are_named_by_index_unless_they_have_ids(app: FastAPI) -> None:
+    answer = post(app, "/v1/compare", {"query": QUERY, "documents": TEXTS, "upper": 1, "lower": "2"}).json()
+    assert (answer["comparison"]["upper_id"], answer["comparison"]["lower_id"]) == ("1", "2")
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "param"),
+    [
+        ({"upper": "d9", "lower": "d0"}, 404, None),
+        ({"upper": "d0", "lower": "d0"}, 422, "lower"),
+        ({"upper": "d0"}, 422, "lower"),
+        ({"upper": "d0", "lower": "d1", "model": "counting"}, 422, "model"),
+        ({"upper": "d0", "lower": "d1", "documents": [DOCUMENTS[0], DOCUMENTS[0]]}, 422, "documents"),
+        ({"upper": "d0", "lower": "d1", "query": "???"}, 422, None),
+    ],
+)
+def test_what_cannot_be_compared(app: FastAPI, change: dict[str, Any], status: int, param: str | None) -> None:
+    refused = post(app, "/v1/compare", BODY | change)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (status, param)
+
+
+def test_an_index_is_searched_and_reranked(app: FastAPI) -> None:
+    assert get(app, "/v1/corpora").json()["data"] == [{"id": "sky", "object": "corpus", "documents": 4}]
+    answer = post(app, "/v1/search", {"query": QUERY, "corpus": "sky", "top_n": 1}).json()
+    index = BM25.build([Document(f"d{place}", text) for place, text in enumerate(TEXTS)])
+    found = index.search(QUERY)
+    [ours] = whyrank.load().rerank_many([found])
+    [result] = answer["results"]
+    assert (result["id"], result["score"], result["first_score"]) == (
+        ours[0].document.id,
+        ours[0].score,
+        ours[0].first_score,
+    )
+    assert result["document"]["text"] == ours[0].document.text
+    plain_search = post(app, "/v1/search", {"query": QUERY, "corpus": "sky", "rerank": False}).json()
+    assert [result["id"] for result in plain_search["results"]] == list(found.ids)
+    unknown = post(app, "/v1/search", {"query": QUERY, "corpus": "skies"})
+    assert (unknown.status_code, unknown.json()["error"]["param"]) == (404, "corpus")
+    assert "did you mean sky?" in unknown.json()["message"]
