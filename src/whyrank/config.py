@@ -187,7 +187,8 @@ class ThenSettings(StageSettings):
     Attributes:
         ranker: a kind of question to ask the model, a known checkpoint, or the folder of a listwise student.
         model: a language model.
-        ask: how it is asked; by default with the prompt `dear`, in windows of 20 with a step of 10.
+        ask: how it is asked; by default as a known checkpoint wants it, and any other model with the prompt `dear`, in
+            windows of 20 with a step of 10.
     """
 
     ranker: str | None = None

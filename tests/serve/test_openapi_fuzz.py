@@ -23,7 +23,7 @@ CASES = int(os.environ.get("WHYRANK_FUZZ", "5"))
 
 
 ROUTES = (
-    *("/rerank", "/v1/rerank", "/v2/rerank", "/v1/explain", "/v1/compare", "/v1/search"),
+    *("/rerank", "/v1/rerank", "/v2/rerank", "/v1/explain", "/v1/compare", "/v1/report", "/v1/search"),
     *("/v1/corpora", "/v1/models", "/info", "/health", "/livez", "/readyz", "/metrics"),
 )
 

@@ -11,6 +11,10 @@ from serving import QUERY, TEXTS, Counting, events, get, post
 import whyrank
 from whyrank import reason
 from whyrank.formats.plain import plain
+from whyrank.rankers import load
+from whyrank.rankers.dual_stage import DualStage
+from whyrank.rankers.guard import Guard
+from whyrank.reason.giving import with_reasons
 from whyrank.retrieve import BM25
 from whyrank.serve.app import create_app
 from whyrank.serve.settings import Served, ServeSettings
@@ -24,8 +28,10 @@ BODY = {"query": QUERY, "documents": DOCUMENTS}
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
     folder = tmp_path_factory.mktemp("corpora") / "sky.index"
     BM25.build([Document(f"d{place}", text) for place, text in enumerate(TEXTS)]).save(folder)
-    settings = ServeSettings(models=(Served(), Served(name="counting")), corpora={"sky": str(folder)})
-    made = create_app(settings, rankers={"student": whyrank.load(), "counting": Counting()})
+    models = (Served(), Served(name="counting"), Served(name="dual"))
+    settings = ServeSettings(models=models, corpora={"sky": str(folder)})
+    dual = DualStage(load("evidence"), load("bi-encoder"), guard=Guard.off())
+    made = create_app(settings, rankers={"student": whyrank.load(), "counting": Counting(), "dual": dual})
     yield made
     made.state.models.close()
 
@@ -64,6 +70,23 @@ def test_what_has_no_reasons_says_so(app: FastAPI) -> None:
     assert (refused.status_code, refused.json()["error"]["param"]) == (422, "top")
     answer = post(app, "/v1/explain", {**BODY, "model": "counting", "top": 0, "stream": False}).json()
     assert answer["explanations"]["direct"] == []
+
+
+def test_two_stages_give_their_reasons(app: FastAPI) -> None:
+    """Also of a request that another one follows."""
+    answer = post(app, "/v1/explain", {**BODY, "model": "dual", "top": 2, "stream": False}).json()
+    dual = app.state.models.named("dual").ranker
+    [ranking] = dual.rerank_many([Ranking.of(QUERY, DOCUMENTS)])
+    ours = with_reasons(ranking, dual, 2).explanations
+    assert [result["id"] for result in answer["results"]] == list(ranking.ids)
+    assert without_seconds(answer["explanations"]) == without_seconds(plain(ours))
+    texts = [own["text"] for own in answer["explanations"]["direct"] if own["document_id"] == ranking.ids[0]]
+    assert len(texts) == 2
+    assert texts[1].startswith("Placed by ")
+    streamed = events(post(app, "/v1/explain", {**BODY, "model": "dual", "top": 2}).text)
+    told = [json.loads(data) for name, data in streamed if name == "reasons"]
+    assert [own["direct"] for own in told] == answer["explanations"]["direct"]
+    assert [own["place"] for own in told] == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize("pair", [("d1", "d2"), ("d2", "d1"), ("d0", "d2")])

@@ -88,8 +88,36 @@ def test_relevant_spans_are_exact(app: FastAPI) -> None:
         assert spans
         assert [span["contribution"] for span in spans] == [quote.contribution for quote in reason.evidence]
         assert all(TEXTS[result["index"]][span["start"] : span["end"]] == span["text"] for span in spans)
+        assert all(span["score"] == min(1.0, max(0.0, span["contribution"])) for span in spans)
     refused = post(app, "/rerank", {**BODY, "model": "bi-encoder", "relevant_spans": True})
     assert (refused.status_code, refused.json()["error"]["param"]) == (422, "relevant_spans")
+
+
+def test_relevant_spans_as_cohere_asks_for_them(app: FastAPI) -> None:
+    def spans(wanted: Any) -> Any:
+        answer = post(app, "/v2/rerank", {**BODY, "relevant_spans": wanted, "top_n": 1}).json()
+        return answer["results"][0].get("relevant_spans")
+
+    everything = spans(True)
+    assert len(everything) > 1
+    assert spans({"mode": "enabled"}) == spans({"mode": "enabled", "threshold": None, "max_spans": None}) == everything
+    assert spans({"mode": "enabled", "max_spans": 1}) == everything[:1]
+    least = everything[0]["score"]
+    assert spans({"mode": "enabled", "threshold": least}) == [own for own in everything if own["score"] >= least]
+    assert spans({"mode": "disabled", "max_spans": 1}) is spans(False) is None
+    for wrong, field in ((3, "relevant_spans"), ({"mode": "on"}, "relevant_spans.mode")):
+        refused = post(app, "/v2/rerank", {**BODY, "relevant_spans": wrong})
+        assert (refused.status_code, refused.json()["error"]["param"]) == (422, field)
+
+
+def test_infinity_gets_texts_and_raw_scores(app: FastAPI) -> None:
+    ours = whyrank.rerank(QUERY, TEXTS)
+    for is_raw in (False, True):
+        body = {**BODY, "raw_scores": is_raw, "return_documents": True}
+        results = post(app, "/rerank", body).json()["results"]
+        assert [result["document"] for result in results] == [hit.document.text for hit in ours]
+        assert ([result["relevance_score"] for result in results] == [hit.score for hit in ours]) is is_raw
+    assert "document" not in post(app, "/rerank", {**BODY, "raw_scores": True}).json()["results"][0]
 
 
 def test_scores_are_the_librarys_to_the_bit_whatever_the_load(app: FastAPI) -> None:

@@ -15,7 +15,7 @@ WIDTH, HEADS = 64, 4
 FIXED = "Query: Document: Other document: Relevant: Reason: Why the document stands above the other:"
 
 
-def tokenizer(words: Sequence[str]) -> Any:
+def tokenizer(words: Sequence[str], context: int = 128) -> Any:
     """A token for each word, and an end."""
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
@@ -24,7 +24,7 @@ def tokenizer(words: Sequence[str]) -> Any:
     made = Tokenizer(models.WordLevel({word: number for number, word in enumerate(known)}, unk_token="<unk>"))
     made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=made, unk_token="<unk>", eos_token="<end>", pad_token="<end>", model_max_length=128
+        tokenizer_object=made, unk_token="<unk>", eos_token="<end>", pad_token="<end>", model_max_length=context
     )
 
 
@@ -51,11 +51,16 @@ def llama(folder: Path, words: Sequence[str], *, seed: int = 0) -> str:
         )
     )
     with torch.no_grad():
-        model.model.embed_tokens.weight.normal_(0, WIDTH**-0.5)
-        for layer in model.model.layers:
-            attention = layer.self_attn
-            attention.q_proj.weight.normal_(0, 1.5 * WIDTH**-0.5)
-            attention.k_proj.weight.copy_(attention.q_proj.weight)
-            attention.v_proj.weight.normal_(0, WIDTH**-0.5)
-            attention.o_proj.weight.copy_(attention.v_proj.weight.T)
+        begin(model)
     return tiny.save(folder, model, own)
+
+
+def begin(model: Any) -> None:
+    """Give a Llama the weights that it begins with."""
+    model.model.embed_tokens.weight.normal_(0, WIDTH**-0.5)
+    for layer in model.model.layers:
+        attention = layer.self_attn
+        attention.q_proj.weight.normal_(0, 1.5 * WIDTH**-0.5)
+        attention.k_proj.weight.copy_(attention.q_proj.weight)
+        attention.v_proj.weight.normal_(0, WIDTH**-0.5)
+        attention.o_proj.weight.copy_(attention.v_proj.weight.T)

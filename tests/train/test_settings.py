@@ -21,7 +21,8 @@ def test_defaults_are_those_of_the_paper() -> None:
     found = made()
     assert (found.lora.r, found.lora.alpha, found.lora.dropout) == (8, 32, 0.05)
     assert found.lora.targets == ("q_proj", "v_proj")
-    assert found.loss.weights.model_dump() == {"pairwise": 0.4, "listwise": 0.4, "generation": 0.2}
+    weights = {"pairwise": 0.4, "listwise": 0.4, "distillation": 0.0, "generation": 0.2}
+    assert found.loss.weights.model_dump() == weights
     assert (found.optimizer.lr, found.optimizer.gamma, found.optimizer.clip) == (1e-4, 0.85, 1.0)
     assert (found.optimizer.epochs, found.optimizer.batch) == (1, 1)
     assert (found.seed, found.model.max_tokens, found.reasons) == (42, 618, "both")

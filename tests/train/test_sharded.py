@@ -111,8 +111,13 @@ def test_a_saved_student_holds_what_was_learnt_and_does_what_it_did(
 
 
 @pytest.fixture
-def network(given: tuple[str, str]) -> Network:
-    return CausalStudent.create(given[0], LoraSettings(), device="cpu", max_tokens=96, query_tokens=16).network
+def student(given: tuple[str, str]) -> CausalStudent:
+    return CausalStudent.create(given[0], LoraSettings(), device="cpu", max_tokens=96, query_tokens=16)
+
+
+@pytest.fixture
+def network(student: CausalStudent) -> Network:
+    return student.network
 
 
 def test_a_process_holds_its_part_of_the_layers_and_all_that_is_trained(network: Network, second_of_two: Group) -> None:
@@ -126,14 +131,14 @@ def test_a_process_holds_its_part_of_the_layers_and_all_that_is_trained(network:
     assert {name: parameter.shape for name, parameter in network.trainable().items()} == trained
 
 
-def test_passes_of_the_others_are_taken_too(network: Network, second_of_two: Group) -> None:
+def test_passes_of_the_others_are_taken_too(student: CausalStudent, second_of_two: Group) -> None:
     begun: list[int] = []
-    network.causal.base_model.register_forward_pre_hook(lambda *_: begun.append(1))
-    keep_pace(network, second_of_two, [1, 3])
+    student.network.causal.base_model.register_forward_pre_hook(lambda *_: begun.append(1))
+    keep_pace(student, second_of_two, [1, 3])
     assert not begun
-    keep_pace(network, second_of_two, [3, 1])
+    keep_pace(student, second_of_two, [3, 1])
     assert len(begun) == 2
-    assert all(p.grad is None or not p.grad.any() for p in network.trainable().values())
+    assert all(p.grad is None or not p.grad.any() for p in student.parameters_by_name().values())
 
 
 def test_layers_that_cannot_be_told_are_refused(network: Network, second_of_two: Group) -> None:

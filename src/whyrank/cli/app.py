@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, str] = {
     "search": "Search an index, and rerank what is found.",
     "index": "Make an index of documents, to be searched.",
     "serve": "Serve rankings and reasons over HTTP.",
+    "mcp": "Offer rerank, explain and search as tools to assistants (MCP).",
     "evaluate": "Say how good rankings are, what they cost, and whether their reasons are true.",
     "teach": "Have a teacher rank and say why; look after what teachers said.",
     "train": "Train a student on what teachers said.",

@@ -1,145 +1,104 @@
 """`whyrank doctor`: is this installation whole, and does it compute what it should?"""
 
-import os
-import platform
-import sys
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from whyrank.cli import options
-from whyrank.errors import WhyrankError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from whyrank.cli.doctor_checks import Finding, Status
 
 EXAMPLES = (
     "whyrank doctor",
-    "whyrank doctor --json",
+    "whyrank doctor --model openai:qwen3-8b --url http://localhost:8080/v1",
+    "whyrank doctor --server http://localhost:8000 --json",
 )
-ENOUGH_MB = 100
-"""Free disk below this is worth a word: an index or a result may not fit."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at; `ok` is None where it is only told."""
+def doctor(
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", metavar="BACKEND:NAME", help="Ask this language model a question, too."),
+    ] = None,
+    url: Annotated[list[str] | None, typer.Option("--url", metavar="URL", help="Where it is served (openai).")] = None,
+    server: Annotated[
+        str | None, typer.Option("--server", metavar="URL", help="Look at a running 'whyrank serve', too.")
+    ] = None,
+    config: Annotated[
+        list[str] | None,
+        typer.Option("--config", "-c", metavar="KEY=VALUE", help="Settings of the model, and token=env:NAME."),
+    ] = None,
+    is_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Check this installation: versions, extras, machine, the model's files, and that the same bits come out.
 
-    name: str
-    ok: bool | None
-    detail: str
-
-
-def doctor(is_json: options.JsonOption = False, quiet: options.QuietOption = False) -> None:
-    """Check this installation: versions, the model's files, and that it computes the same bits alone and in company.
-
-    The exit code is 1 if a check fails.
+    With --model a language model is asked for an answer in JSON, and with --server a server for its models; nothing
+    else leaves this machine. The exit code is 1 if something is broken; what is only worth a word leaves it at 0.
     """
+    from whyrank.cli import doctor_checks as checks
+    from whyrank.cli import doctor_reach as reach
     from whyrank.cli.endings import CHECK_FAILED, FINE
     from whyrank.cli.progress import working
 
+    settings = reach.settings(model, url, server, config)
     with working(quiet=quiet) as work:
         work.phase("checking")
-        findings = [*_versions(), *_machine(), *_model(), *_same_bits()]
-    is_fine = all(finding.ok is not False for finding in findings)
+        findings = checks.all_here()
+        if settings.model is not None:
+            work.phase("asking the model")
+            findings += reach.of_model(settings.model)
+        if settings.server is not None:
+            work.phase("asking the server")
+            findings += reach.of_server(settings.server, settings.token)
+    is_fine = all(finding.status != "broken" for finding in findings)
     if is_json:
         import json
+        from dataclasses import asdict
 
-        typer.echo(json.dumps({"ok": is_fine, "findings": [asdict(f) for f in findings]}, indent=2))
+        shown = [{**asdict(finding), "ok": finding.ok} for finding in findings]
+        typer.echo(json.dumps({"ok": is_fine, "findings": shown}, indent=2))
     else:
-        _print([f for f in findings if f.ok is False or not quiet], is_fine=is_fine)
+        _print([f for f in findings if f.status in {"broken", "warning"} or not quiet], is_fine=is_fine)
     raise typer.Exit(FINE if is_fine else CHECK_FAILED)
 
 
-def _versions() -> Iterator[Finding]:
-    from importlib.metadata import PackageNotFoundError, requires, version
+def _print(findings: "Sequence[Finding]", *, is_fine: bool) -> None:
+    from itertools import groupby
 
-    from whyrank import __version__
-
-    system = f"{platform.system()} {platform.machine()}"
-    yield Finding("whyrank", None, __version__)
-    yield Finding("python", sys.version_info >= (3, 11), f"{platform.python_version()} on {system}")
-    for requirement in requires("whyrank") or ():
-        name = requirement.partition(";")[0].strip()
-        if "extra ==" in requirement:
-            continue
-        name = name.partition(">=")[0].partition("==")[0].strip()
-        try:
-            yield Finding(name, True, version(name))
-        except PackageNotFoundError:
-            yield Finding(name, False, "not installed; reinstall whyrank")
-
-
-def _machine() -> Iterator[Finding]:
-    import shutil
-    import tempfile
-
-    from whyrank.encode.engine import sensible_threads
-
-    yield Finding("threads", None, f"{sensible_threads()} used of {os.cpu_count()}")
-    for what, folder in (("disk here", Path.cwd()), ("disk for temporary files", Path(tempfile.gettempdir()))):
-        free = shutil.disk_usage(folder).free / 1e6
-        is_enough = free >= ENOUGH_MB
-        yield Finding(what, is_enough, f"{free / 1e3:,.1f} GB free" + ("" if is_enough else "; make room for results"))
-
-
-def _model() -> Iterator[Finding]:
-    from whyrank.encode.adapters import shipped_adapter
-    from whyrank.encode.weights import SHIPPED, read_checked, read_manifest
-    from whyrank.rankers import STUDENTS
-
-    try:
-        manifest = read_manifest(SHIPPED)
-        sizes = [len(read_checked(SHIPPED, name, manifest)) for name in manifest["files"]]
-        students = [shipped_adapter(name) for name in STUDENTS]
-    except WhyrankError as error:
-        yield Finding("model", False, str(error))
-        return
-    detail = f"{manifest['name']}: {len(sizes)} files, {sum(sizes) / 1e6:.1f} MB, every sha256 as in the manifest"
-    yield Finding("model", True, detail)
-    sizes = [file["bytes"] for student in students for file in student.manifest["files"].values()]
-    names = ", ".join(student.name for student in students)
-    yield Finding("students", True, f"{names}: {sum(sizes) / 1e6:.1f} MB, every sha256 as in the manifests")
-
-
-def _same_bits() -> Iterator[Finding]:
-    """The scores of some documents, each alone and all together, on one thread and on several."""
-    from whyrank import rankers
-    from whyrank.datasets.demo import load_demo
-    from whyrank.types import Scorer
-
-    demo = load_demo()
-    query, documents = demo.queries[0], demo.documents[:12]
-    try:
-        scores = []
-        for threads in (None, 1):
-            ranker = rankers.load(rankers.DEFAULT, threads=threads)
-            assert isinstance(ranker, Scorer)
-            scores.append(ranker.score(query, documents, [None] * len(documents)))
-            scores.append([ranker.score(query, [document], [None])[0] for document in documents])
-    except WhyrankError as error:
-        yield Finding("same bits", False, str(error))
-        return
-    is_same = all(other == scores[0] for other in scores)
-    detail = f"{len(documents)} documents, alone and in a batch, on one thread and on all: "
-    yield Finding("same bits", is_same, detail + ("the same" if is_same else "they differ; please report it"))
-
-
-def _print(findings: list[Finding], *, is_fine: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
     from whyrank.cli.output import screen
+    from whyrank.report.visible import flat, visible
 
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-    table.add_column()
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    marks = {True: Text("✓", style="green"), False: Text("✗", style="bold red"), None: Text("·", style="bright_black")}
-    for finding in findings:
-        table.add_row(marks[finding.ok], finding.name, Text(finding.detail))
+    marks: dict[Status, Text] = {
+        "fine": Text("✓", style="green"),
+        "warning": Text("!", style="bold yellow"),
+        "broken": Text("✗", style="bold red"),
+        "told": Text("·", style="bright_black"),
+    }
     console = screen()
-    console.print(table)
-    verdict = (
-        Text("everything is fine", style="bold green") if is_fine else Text("something is wrong", style="bold red")
-    )
-    console.print(verdict)
+    width = max((len(finding.name) for finding in findings), default=0)
+    for group, found in groupby(findings, key=lambda finding: finding.group):
+        table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+        table.add_column()
+        table.add_column(style="bold", min_width=width)
+        table.add_column(overflow="fold")
+        for finding in found:
+            detail = Text(flat(visible(finding.detail)))
+            if finding.advice:
+                detail.append(f"\n→ {flat(visible(finding.advice))}", style="cyan")
+            table.add_row(marks[finding.status], finding.name, detail)
+        console.print(Text(group, style="bright_black"))
+        console.print(table)
+    warnings = sum(finding.status == "warning" for finding in findings)
+    if not is_fine:
+        console.print(Text("something is wrong", style="bold red"))
+    elif warnings:
+        console.print(Text(f"nothing is broken; worth a look: {warnings}", style="bold yellow"))
+    else:
+        console.print(Text("everything is fine", style="bold green"))

@@ -1,6 +1,5 @@
 """`whyrank rerank`: documents into the order in which they answer a query."""
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
@@ -184,18 +183,15 @@ def _plan(settings: "RerankSettings", to: "Target") -> "Plan":
 
 def _settings(config: list[str], flags: dict[str, Any]) -> "RerankSettings":
     """From a file, from key=value, and from flags, the last of which wins."""
+    from whyrank.cli.configured import configured
     from whyrank.config import RerankSettings, load
     from whyrank.errors import BadInput
 
-    files = [item for item in config if "=" not in item]
-    if len(files) > 1:
-        raise BadInput(f"--config names {len(files)} files ({', '.join(files)}); give one, and key=value for the rest")
-    overrides = [item for item in config if "=" in item]
-    overrides += [f"{key}={json.dumps(value)}" for key, value in flags.items() if value is not None]
+    given = configured(config, flags)
     limits = [flag for key, flag in _OF_MODELS.items() if flags.get(key) is not None]
-    if limits and not files and not any(item.startswith("model.name=") for item in overrides):
+    if limits and not given.names("model.name"):
         raise BadInput(f"{limits[0]} belongs to a language model; name one with --model")
-    return _of_a_student(load(RerankSettings, files[0] if files else None, overrides))
+    return _of_a_student(load(RerankSettings, *given))
 
 
 def _of_a_student(settings: "RerankSettings") -> "RerankSettings":

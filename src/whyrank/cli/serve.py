@@ -34,15 +34,13 @@ def serve(
     limits, indexes that can be searched, and the environment variable that holds the token that requests must bring.
     /openapi.json describes what is served. Told to stop (Ctrl-C, SIGTERM), the server answers what was begun.
     """
-    import json
     import logging
-    from pathlib import Path
 
     from whyrank._extras import require
+    from whyrank.cli.configured import configured
     from whyrank.cli.messages import say
     from whyrank.cli.progress import working
     from whyrank.config import load
-    from whyrank.errors import BadInput
 
     for package in ("fastapi", "uvicorn", "prometheus_client"):
         require(package, extra="serve", purpose="the server")
@@ -50,13 +48,8 @@ def serve(
     from whyrank.serve.running import Server, address, listening
     from whyrank.serve.settings import ServeSettings
 
-    files = [item for item in config or [] if "=" not in item or Path(item).is_file()]
-    if len(files) > 1:
-        raise BadInput(f"--config names {len(files)} files; give one file of settings, and key=value for the rest")
     given = {"host": host, "port": port, "threads": threads, "models": ranker and [ranker]}
-    overrides = [item for item in config or [] if item not in files]
-    overrides += [f"{name}={json.dumps(value)}" for name, value in given.items() if value is not None]
-    settings = load(ServeSettings, files[0] if files else None, overrides)
+    settings = load(ServeSettings, *configured(config, given))
     with working(quiet=quiet) as work:
         work.phase("loading")
         app = create_app(settings)

@@ -1,6 +1,5 @@
 """What `teach ask` and `teach batch write` have in common: their options, the settings, and the lists to be shown."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -100,18 +99,15 @@ def settings_of(config: Sequence[str], flags: Mapping[str, Any]) -> "TeachSettin
     Raises:
         BadInput: no teacher is named, or a setting is wrong.
     """
+    from whyrank.cli.configured import configured
     from whyrank.config import load
     from whyrank.errors import BadInput
     from whyrank.teach.settings import TeachSettings
 
-    files = [item for item in config if "=" not in item]
-    if len(files) > 1:
-        raise BadInput(f"--config names {len(files)} files ({', '.join(files)}); give one, and key=value for the rest")
-    overrides = [item for item in config if "=" in item]
-    overrides += [f"{key}={json.dumps(value)}" for key, value in flags.items() if value is not None]
-    if not files and not any(item.startswith("model.name=") for item in overrides):
+    given = configured(config, flags)
+    if not given.names("model.name"):
         raise BadInput("no teacher; name a language model, such as --model openai:gpt-4.1 (see whyrank methods)")
-    return load(TeachSettings, files[0] if files else None, overrides)
+    return load(TeachSettings, *given)
 
 
 def lists_of(

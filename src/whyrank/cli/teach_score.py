@@ -1,6 +1,5 @@
 """`whyrank teach score`: any scorer, or several together, as a teacher; what is scored once is kept."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -173,16 +172,11 @@ def _numbers(text: str) -> list[float]:
 
 
 def _settings(config: Sequence[str], flags: dict[str, Any]) -> "ScoreSettings":
+    from whyrank.cli.configured import configured
     from whyrank.config import load
-    from whyrank.errors import BadInput
     from whyrank.teach.scorers import ScoreSettings
 
-    files = [item for item in config if "=" not in item]
-    if len(files) > 1:
-        raise BadInput(f"--config names {len(files)} files ({', '.join(files)}); give one, and key=value for the rest")
-    overrides = [item for item in config if "=" in item]
-    overrides += [f"{key}={json.dumps(value)}" for key, value in flags.items() if value is not None]
-    return load(ScoreSettings, files[0] if files else None, overrides)
+    return load(ScoreSettings, *configured(config, flags))
 
 
 def _is_store(output: str) -> bool:

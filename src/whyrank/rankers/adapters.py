@@ -7,6 +7,7 @@ reads with the first adapter need not know of the second, and its numbers are th
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -45,12 +46,16 @@ class Adapters:
         with self._lock:
             if name in self._adapted.peft_config:
                 return
+            is_whole = False
             try:
                 self._adapted.add_adapter(name, adapter_config(self._adapted.get_base_model(), lora))
                 restore_adapter(self._adapted, folder, name)
+                is_whole = True
             except ValueError as error:
                 raise BadInput(f"{folder}: its adapter does not fit this base: {error}") from error
             finally:
+                if not is_whole and name in self._adapted.peft_config:
+                    self._adapted.delete_adapter(name)
                 self._adapted.set_adapter(FIRST)
                 self._adapted.eval()
 
@@ -77,16 +82,15 @@ def _lock_of(adapted: Any) -> Any:
     with _MAKING:
         if adapted not in _LOCKS:
             lock = threading.RLock()
-
-            def hold(*_: object) -> None:
-                lock.acquire()
-
-            def let_go(*_: object) -> None:
-                lock.release()
-
             body = adapted.get_base_model().base_model
-            body.register_forward_pre_hook(hold)
-            body.register_forward_hook(let_go, always_call=True)
+            forward = body.forward
+
+            @wraps(forward)
+            def alone(*args: Any, **more: Any) -> Any:
+                with lock:  # also let go where a pass is interrupted, which a hook after it would not be
+                    return forward(*args, **more)
+
+            body.forward = alone
             _LOCKS[adapted] = lock
         return _LOCKS[adapted]
 

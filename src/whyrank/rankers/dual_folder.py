@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from whyrank.config import StageSettings, ThenSettings, checked
-from whyrank.errors import BadInput, Corrupt, MissingFile
+from whyrank.errors import BadInput, Corrupt, MissingFile, Unwritable
 from whyrank.formats.files import read_bytes
 from whyrank.rankers.dual_stage import DualStage
 from whyrank.rankers.fusion import Fusion
@@ -73,7 +73,10 @@ def write_dual(
         raise MissingFile(f"{stage2}: no student in it; give the folder of a listwise student")
     about = {name: getattr(given, name) for name in StageSettings.model_fields}
     dual = DualSettings(**about, stage1="" if is_folder else str(stage1))
-    with creating(Path(folder)) as target:
+    place = Path(folder).expanduser()
+    if place.exists() and not (place.is_dir() and not any(place.iterdir())):
+        raise Unwritable(f"{folder}: something else stands there; name a new folder")
+    with creating(place) as target:
         if is_folder:
             shutil.copytree(Path(stage1).expanduser(), target / STAGE1)
         shutil.copytree(Path(stage2).expanduser(), target / STAGE2)
@@ -105,10 +108,12 @@ def load_dual(
 ) -> DualStage:
     """Load a ranker of two stages. Where stage 1 is a causal student, both share its base: one in memory, two adapters.
 
+    A classifier in stage 1 was saved whole, and stands beside the base of stage 2.
+
     Args:
         folder: where it was written.
         base: the model that its adapters were trained on, where it is not where it was.
-        device: as torch names it; None takes a GPU where there is one.
+        device: of what torch computes, as torch names it; None takes a GPU where there is one.
         threads: of torch, for the whole process; None leaves them as they are.
 
     Raises:
@@ -118,6 +123,8 @@ def load_dual(
         BadInput: the adapters were trained on different bases; or settings that mean nothing.
     """
     from whyrank import rankers
+    from whyrank.rankers.classifier import load_classifier
+    from whyrank.rankers.classifier_folder import is_classifier
     from whyrank.rankers.listwise_student import load_listwise
     from whyrank.rankers.student import StudentRanker, load_folder
 
@@ -131,7 +138,10 @@ def load_dual(
         raise MissingFile(f"{first}: no student in it, and {MANIFEST} names no stage 1; copy the folder again")
     if isinstance(stage1, StudentRanker):
         return put_together(stage1, load_listwise(root / STAGE2, beside=stage1.network), settings)
-    other = rankers.load(str(first) if first.is_dir() else settings.stage1, threads=threads)
+    if is_classifier(first):
+        other: Reranker = load_classifier(first, device=device, threads=threads)
+    else:
+        other = rankers.load(str(first) if first.is_dir() else settings.stage1, threads=threads)
     return put_together(other, load_listwise(root / STAGE2, base=base, device=device, threads=threads), settings)
 
 
@@ -149,6 +159,7 @@ def with_second_stage(stage1: Reranker, then: ThenSettings) -> DualStage:
 def _second(then: ThenSettings) -> Reranker:
     from whyrank.config import AskSettings
     from whyrank.rankers.building import resolve
+    from whyrank.rankers.known import known_models
     from whyrank.rankers.listwise_folder import KIND
     from whyrank.rankers.listwise_student import load_listwise
 
@@ -157,8 +168,11 @@ def _second(then: ThenSettings) -> Reranker:
     if then.model is None and then.ranker is None:
         raise BadInput("the second stage names nothing that ranks; give then.model.name, or then.ranker")
     ask = then.ask or AskSettings()
-    if then.ranker is None and ask.prompt is None:
-        usual = {"prompt": "dear", "algorithm": "sliding-window", "options": {"size": 20, "stride": 10}}
+    served = then.model.name.partition(":")[2] if then.model is not None else ""
+    if then.ranker is None and ask.prompt is None and served not in known_models():
+        usual: dict[str, Any] = {"prompt": "dear"}
+        if ask.algorithm is None:
+            usual |= {"algorithm": "sliding-window", "options": {"size": 20, "stride": 10}}
         told = {name: getattr(ask, name) for name in ask.model_fields_set}
         ask = ask.model_copy(update={**usual, **told})
     return resolve(then.ranker, model=then.model, ask=ask).ranker

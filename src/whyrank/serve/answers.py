@@ -1,4 +1,7 @@
-"""Answers in every dialect: the superset of Cohere and Jina, Voyage's `data` beside it, the bare list of TEI. Pure."""
+"""Answers in every dialect: the superset of Cohere and Jina, Voyage's `data` beside it, the bare list of TEI. Pure.
+
+Infinity's client is known by `raw_scores`, which it alone sends with documents.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -8,7 +11,7 @@ from starlette.responses import Response
 from whyrank.formats.json_values import dumps
 from whyrank.formats.plain import plain
 from whyrank.serve.relevance import relevances
-from whyrank.serve.shapes import RerankBody
+from whyrank.serve.shapes import RerankBody, SpansWanted
 from whyrank.types import Direct, Document, Hit, Ranking, Span
 
 
@@ -57,8 +60,13 @@ def rerank_answer(
     """
     if body.texts is not None:
         return [_tei(body, own) for own in hits]
-    spans = {reason.document_id: relevant_spans(own.hit.document, reason) for own, reason in _with(hits, reasons)}
+    wanted = body.spans or SpansWanted(mode="disabled")
+    spans = {
+        reason.document_id: relevant_spans(own.hit.document, reason, wanted) for own, reason in _with(hits, reasons)
+    }
     results = [_result(own, spans, is_shown=bool(body.return_documents)) for own in hits]
+    if "raw_scores" in body.model_fields_set:
+        results = [_as_infinity(body, own, result) for own, result in zip(hits, results, strict=True)]
     answer = {"id": identifier, "object": "rerank", "model": name, "results": results, **account(found)}
     if "top_k" in body.model_fields_set:
         answer["data"] = [_voyage(own, is_shown=bool(body.return_documents)) for own in hits]
@@ -97,13 +105,22 @@ def shown_results(hits: Sequence[Placed]) -> list[dict[str, Any]]:
     ]
 
 
-def relevant_spans(document: Document, reason: Direct) -> list[dict[str, Any]]:
-    """The sentences that carry a result, strongest first; code points [start, end) of the field."""
-    return [
-        {"text": found.quote, **_place(found.span), "contribution": found.contribution}
+def relevant_spans(document: Document, reason: Direct, wanted: SpansWanted) -> list[dict[str, Any]]:
+    """The sentences that carry a result, strongest first; code points [start, end) of the field.
+
+    `score` is the contribution, held within [0, 1] as Cohere's clients expect it.
+    """
+    spans = [
+        {
+            "text": found.quote,
+            **_place(found.span),
+            "score": min(1.0, max(0.0, found.contribution or 0.0)),
+            "contribution": found.contribution,
+        }
         for found in reason.evidence
         if found.span is not None and found.quote == document.quote(found.span)
     ]
+    return [own for own in spans if wanted.threshold is None or own["score"] >= wanted.threshold][: wanted.max_spans]
 
 
 def _place(span: Span) -> Mapping[str, Any]:
@@ -124,6 +141,13 @@ def _result(own: Placed, spans: Mapping[str, Any], *, is_shown: bool) -> dict[st
     if document.id in spans:
         result["relevant_spans"] = spans[document.id]
     return result
+
+
+def _as_infinity(body: RerankBody, own: Placed, result: Mapping[str, Any]) -> dict[str, Any]:
+    """A result for Infinity's client: the document is its text, and the raw score is given where it is asked for."""
+    shown = {"document": own.hit.document.text} if "document" in result else {}
+    raw = {"relevance_score": own.hit.score} if body.raw_scores and own.hit.score is not None else {}
+    return {**result, **shown, **raw}
 
 
 def _voyage(own: Placed, *, is_shown: bool) -> dict[str, Any]:

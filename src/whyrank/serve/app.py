@@ -2,14 +2,12 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
-from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from whyrank import __version__
 from whyrank.errors import WhyrankError
@@ -18,6 +16,7 @@ from whyrank.serve.documented import schemas
 from whyrank.serve.guard import Drain, Guard
 from whyrank.serve.models import Models
 from whyrank.serve.observing import Metrics
+from whyrank.serve.page import report_routes, show_page
 from whyrank.serve.problems import Code, Refused, refused_by
 from whyrank.serve.routes import ranking_routes
 from whyrank.serve.searching import Corpora, search_routes
@@ -25,7 +24,6 @@ from whyrank.serve.settings import ServeSettings
 from whyrank.serve.telling import telling_routes
 from whyrank.types import Reranker
 
-STATIC = Path(__file__).with_name("static")
 _HTTP: Mapping[int, tuple[Code, str]] = {
     404: ("not_found", "nothing is served at this path"),
     405: ("method_not_allowed", "this path is not served to this method"),
@@ -63,9 +61,10 @@ def create_app(settings: ServeSettings, *, rankers: Mapping[str, Reranker] | Non
     )
     app.state.drain, app.state.models = drain, models
     app.include_router(ranking_routes(models, settings.limits))
+    app.include_router(report_routes(models, settings.limits))
     app.include_router(search_routes(corpora, models, settings.limits))
     app.include_router(telling_routes(models, settings.limits, metrics, drain))
-    _show_page(app)
+    show_page(app)
     app.add_middleware(Guard, drain=drain, metrics=metrics, token=token, limits=settings.limits)
     app.add_exception_handler(Refused, _refuse)
     app.add_exception_handler(WhyrankError, _refuse)
@@ -83,17 +82,6 @@ async def _refuse(request: Request, error: Exception) -> Response:
         error = refused_by(error)
     assert isinstance(error, Refused)
     return Json(error.body(tei=request.state.is_tei), error.status, error.headers)
-
-
-def _show_page(app: FastAPI) -> None:
-    """The page at /, where it is installed."""
-    if not (STATIC / "index.html").is_file():
-        return
-    app.mount("/static", StaticFiles(directory=STATIC))
-
-    @app.get("/", include_in_schema=False)
-    async def page() -> Response:
-        return FileResponse(STATIC / "index.html")
 
 
 def _described(app: FastAPI) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from hmac import compare_digest
 from typing import Any
 from uuid import uuid4
@@ -18,6 +19,8 @@ OPEN = frozenset({"/health", "/livez", "/readyz", "/", "/favicon.ico"})
 """Paths that need no token: they tell nothing. The page's own files are beside them, under /static/."""
 ALWAYS = frozenset({"/health", "/livez", "/readyz", "/metrics"})
 """Paths that are answered while the server drains."""
+BODY_S = 1.0
+"""Seconds that a request which is turned away has to send its body."""
 GONE = 499
 """How a request is counted whose client did not wait for the answer."""
 
@@ -86,15 +89,22 @@ class Guard:
         path: str = scope["path"]
         if self._drain.is_begun and path not in ALWAYS:
             refused = Refused("unavailable", "the server is stopping; ask another", retry_s=1)
-            await _answer(refused, scope, receive, send, close=True)
+            await self._turned_away(refused, scope, receive, send)
         elif self._drain.under_way > self._limits.under_way and path not in ALWAYS:
             message = f"{self._limits.under_way:,} requests are under way, and no more may; try again in a second"
-            await _answer(Refused("overloaded", message, retry_s=1), scope, receive, send, close=True)
+            await self._turned_away(Refused("overloaded", message, retry_s=1), scope, receive, send)
         elif not (path in OPEN or path.startswith("/static/") or self._is_known(scope)):
             refused = Refused("unauthorized", "no token, or a wrong one; send Authorization: Bearer TOKEN")
             await _answer(refused, scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+    async def _turned_away(self, refused: Refused, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer and close, when the body is there: to close before it is read would reset the client's connection."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BODY_S):
+                await _discard(receive, self._limits.body_bytes)
+        await _answer(refused, scope, receive, send, close=True)
 
     def _is_known(self, scope: Scope) -> bool:
         if self._token is None:
@@ -109,6 +119,15 @@ class Guard:
         self._metrics.requests.labels(path, str(status)).inc()
         self._metrics.seconds.labels(path).observe(seconds)
         LOG.info("%s %s %d %.3f s %s", scope["method"], path, status, seconds, scope["state"]["id"])
+
+
+async def _discard(receive: Receive, most: int) -> None:
+    """Read a body, and forget it; no more than `most` bytes."""
+    read, is_more = 0, True
+    while is_more and read <= most:
+        message = await receive()
+        read += len(message.get("body", b""))
+        is_more = message.get("more_body", False)
 
 
 async def _answer(refused: Refused, scope: Scope, receive: Receive, send: Send, *, close: bool = False) -> None:

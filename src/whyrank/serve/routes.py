@@ -30,9 +30,9 @@ def ranking_routes(models: Models, limits: Limits) -> APIRouter:
     async def rerank(request: Request) -> Response:
         body = await read(request, RerankBody, limits)
         model = models.named(body.model)
-        found = await _ranked(request, body, model, limits)
+        found = await ranked(request, body, model, limits)
         kept = found if body.limit is None else found.top(body.limit)
-        reasons = await attended(spans_of(model, kept), request, limits) if body.relevant_spans else ()
+        reasons = await attended(spans_of(model, kept), request, limits) if body.spans else ()
         hits = placed(found, model.ranker)[: len(kept)]
         return Json(rerank_answer(body, model.name, found, hits, request.state.id, reasons))
 
@@ -45,13 +45,13 @@ def ranking_routes(models: Models, limits: Limits) -> APIRouter:
         model = models.named(body.model)
         if body.top:
             check_gives_reasons(model, "top")
-        found = await _ranked(request, body, model, limits)
+        found = await ranked(request, body, model, limits)
         kept = found if body.top_n is None else found.top(body.top_n)
         hits = placed(found, model.ranker)[: len(kept)]
         if body.stream:
             events = _events(request, model, found, kept, hits, body.top)
             return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
-        reasons = await attended(_explained(model, kept, body.top), request, limits)
+        reasons = await attended(explained(model, kept, body.top), request, limits)
         explanations = {"explanations": plain(reasons)}
         return Json(_head(request, model, "explanation") | _listed(hits) | explanations | account(found))
 
@@ -59,7 +59,7 @@ def ranking_routes(models: Models, limits: Limits) -> APIRouter:
     async def compare(request: Request) -> Response:
         body = await read(request, CompareBody, limits)
         model = models.named(body.model)
-        found = await _ranked(request, body, model, limits)
+        found = await ranked(request, body, model, limits)
         reason = await attended(compared(model, found, str(body.upper), str(body.lower)), request, limits)
         pair = [own for own in placed(found, model.ranker) if own.hit.document.id in (reason.upper_id, reason.lower_id)]
         comparison = {"comparison": plain(reason)}
@@ -68,12 +68,14 @@ def ranking_routes(models: Models, limits: Limits) -> APIRouter:
     return router
 
 
-async def _ranked(request: Request, body: Asking, model: Model, limits: Limits) -> Ranking:
+async def ranked(request: Request, body: Asking, model: Model, limits: Limits) -> Ranking:
+    """The order of what a request gave, within its deadline."""
     given = candidates(body)
     return await attended(model.batcher.rank(given, check_size(body, limits)), request, limits)
 
 
-async def _explained(model: Model, ranking: Ranking, top: int) -> Explanations:
+async def explained(model: Model, ranking: Ranking, top: int) -> Explanations:
+    """The reasons of the best `top` hits, all at once."""
     found = [own async for own in each_reason(model, ranking, top)]
     return Explanations(
         direct=tuple(own.direct for own in found if own.direct),

@@ -4,12 +4,15 @@ import socket
 import time
 from collections.abc import Callable
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
-from fastapi import FastAPI
 
 from whyrank.errors import BadInput
 from whyrank.serve.settings import ServeSettings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 BACKLOG = 2048
 """Connections that wait to be taken up."""
@@ -48,7 +51,7 @@ class Server(uvicorn.Server):
         on_started: called when it serves.
     """
 
-    def __init__(self, app: FastAPI, settings: ServeSettings, on_started: Callable[[], None]) -> None:
+    def __init__(self, app: "FastAPI", settings: ServeSettings, on_started: Callable[[], None]) -> None:
         config = uvicorn.Config(
             app,
             log_config=None,

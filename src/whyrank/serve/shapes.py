@@ -3,7 +3,7 @@
 Every optional key may be null, and keys that are unknown are passed over, as clients of the four send their own.
 """
 
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, model_validator
 
@@ -30,8 +30,24 @@ class GivenDocument(BaseModel):
     id: str | StrictInt | None = Field(default=None, description="names it in reasons; by default its index")
 
 
+class SpansWanted(BaseModel):
+    """How Cohere's clients ask for relevant spans."""
+
+    mode: Literal["enabled", "disabled"]
+    threshold: Score | None = Field(default=None, description="the least score of a span")
+    max_spans: Count | None = Field(default=None, description="how many of a document")
+
+
 def _examples(*bodies: dict[str, Any]) -> dict[str, Any]:
     return {"examples": list(bodies)}
+
+
+def _wanted(given: Any) -> Any:
+    if isinstance(given, bool):
+        return {"mode": "enabled" if given else "disabled"}
+    if not isinstance(given, dict):
+        raise ValueError(f"relevant spans are true, false or an object with 'mode', not {type(given).__name__}")
+    return given
 
 
 def _document(given: Any) -> Any:
@@ -43,6 +59,7 @@ def _document(given: Any) -> Any:
 
 
 Given = Annotated[GivenDocument, BeforeValidator(_document, json_schema_input_type=str | GivenDocument)]
+Wanted = Annotated[SpansWanted, BeforeValidator(_wanted, json_schema_input_type=bool | SpansWanted)]
 
 
 class RerankBody(BaseModel):
@@ -65,8 +82,8 @@ class RerankBody(BaseModel):
     top_k: Count | None = Field(default=None, description="the same; the answer holds data as well (Voyage)")
     return_documents: StrictBool | None = None
     return_text: StrictBool | None = None
-    raw_scores: StrictBool | None = Field(default=None, description="for texts: the raw score in place of relevance")
-    relevant_spans: StrictBool | None = Field(default=None, description="which sentences of each result carry it")
+    raw_scores: StrictBool | None = Field(default=None, description="the raw score as relevance (TEI, Infinity)")
+    relevant_spans: Wanted | None = Field(default=None, description="which sentences of each result carry it")
 
     @model_validator(mode="after")
     def _one_list(self) -> "RerankBody":
@@ -80,6 +97,12 @@ class RerankBody(BaseModel):
         texts = self.texts or ()
         documents = self.documents if self.documents is not None else [GivenDocument(text=text) for text in texts]
         return [document.model_copy(update={"id": None}) for document in documents]
+
+    @property
+    def spans(self) -> SpansWanted | None:
+        """Which relevant spans are wanted, if any are."""
+        asked = self.relevant_spans
+        return asked if asked is not None and asked.mode == "enabled" else None
 
     @property
     def limit(self) -> int | None:

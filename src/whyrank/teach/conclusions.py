@@ -15,7 +15,7 @@ from whyrank.rankers.parsing import ranking
 from whyrank.rankers.ranking_forms import Labels
 
 _HEADING = re.compile(r"#{1,6}[ \t]*\**final[ \t]+re-?ranking[ \t]*\**:?\**", re.IGNORECASE)
-_BARE = re.compile(r"[\[\]\dA-Z>=,*`. \t]*\[[\[\]\dA-Z>=,*`. \t]*")
+_BARE = re.compile(r"[\[\]\dA-Z>=,*`. \t]+")
 LINES = 40
 """Lines at the end of an answer among which its ranking is looked for."""
 
@@ -48,7 +48,7 @@ def concluded(answer: str, count: int, labels: Labels = "numbers") -> Concluded:
         last = headings[-1]
         return Concluded(answer[: last.start()].strip(), answer[last.end() :].strip())
     lines = answer.rstrip().splitlines(keepends=True)
-    if lines and _BARE.fullmatch(lines[-1]):
+    if lines and "[" in lines[-1] and _BARE.fullmatch(lines[-1]):
         return Concluded("".join(lines[:-1]).strip(), lines[-1].strip())
     for place in range(len(lines) - 1, max(len(lines) - 1 - LINES, -1), -1):
         if ranking(lines[place], count, labels=labels).named == count:

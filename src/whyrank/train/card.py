@@ -10,11 +10,18 @@ from typing import Any, NamedTuple
 import yaml
 
 from whyrank.config import resolved
-from whyrank.rankers.student_folder import Manifest
 from whyrank.train.examples import Prepared
-from whyrank.train.settings import TrainSettings
+from whyrank.train.learning_student import Origin
+from whyrank.train.settings import Targets, TrainSettings
+from whyrank.train.student_settings import CLASSIFIER
 
 PAPER = "https://arxiv.org/abs/2410.05168"
+DISTILLATION = "https://arxiv.org/abs/2508.16998"
+_TARGETS: Mapping[Targets, str] = {
+    "order": "a teacher's order of documents",
+    "scores": "a teacher's scores",
+    "labels": "which documents were judged relevant",
+}
 PACKAGES = ("whyrank", "torch", "transformers", "peft")
 _UNKNOWN = "not stated"
 Rows = Sequence[Mapping[str, Any]]
@@ -56,7 +63,7 @@ def facts(settings: TrainSettings, run: Run) -> dict[str, Any]:
     }
 
 
-def render(settings: TrainSettings, student: Manifest, run: Run) -> str:
+def render(settings: TrainSettings, student: Origin, run: Run) -> str:
     """The card as Markdown, with the metadata that the hub reads."""
     own = settings.card
     name = own.name or Path(settings.output).resolve().name
@@ -65,15 +72,10 @@ def render(settings: TrainSettings, student: Manifest, run: Run) -> str:
         "library_name": "whyrank",
         "pipeline_tag": "text-ranking",
         "language": list(own.language),
-        "tags": ["reranker", "reasons", "lora"],
+        "tags": _tags(settings),
         **({"license": own.license} if own.license else {}),
     }
-    learnt = {"none": "no reasons", "both": "direct and comparison reasons"}
-    reasons = learnt.get(student.reasons, f"{student.reasons} reasons")
-    about = (
-        f"A reranker on {settings.model.base} (LoRA and a rank head). It learnt a teacher's order of documents, and "
-        f"{reasons}, as in [Reason-to-Rank]({PAPER}). Its scores never depend on reasons."
-    )
+    about = _about(settings, student)
     base = [("model", student.base), ("revision", student.base_revision), ("fingerprint", student.base_fingerprint)]
     sections = {
         "Data": [_table("lists learnt from", _of(run.data)), *_measured_on(run.dev)],
@@ -89,6 +91,51 @@ def render(settings: TrainSettings, student: Manifest, run: Run) -> str:
     return "\n".join(parts)
 
 
+def _tags(settings: TrainSettings) -> list[str]:
+    if settings.learns == "permutations":
+        return ["reranker", "listwise", "lora"]
+    kind = "cross-encoder" if settings.model.kind == CLASSIFIER else "reasons"
+    return ["reranker", kind, *(["lora"] if settings.lora.r else [])]
+
+
+def _about(settings: TrainSettings, student: Origin) -> str:
+    if settings.learns == "permutations":
+        thought = "alone" if settings.data.thoughts == "none" else "after a thought about its documents"
+        return (
+            f"A listwise reranker on {settings.model.base} (LoRA). It learnt to write a teacher's ranking of a list, "
+            f"{thought}, as in [DeAR, stage 2]({DISTILLATION}). `whyrank.load` opens it with the prompt that it was "
+            "trained with."
+        )
+    if settings.model.kind == CLASSIFIER:
+        taught = "an adapter, which is merged, and its head" if settings.lora.r else "all its weights"
+        distilled = f", as in {_paper(settings)}" if settings.loss.weights.distillation else ""
+        return (
+            f"A reranker: {settings.model.base} as a sequence classifier with one logit, of which {taught} learnt "
+            f"{_order(settings)}{distilled}. `whyrank.load` opens it with the format of its pairs (reranker.json); "
+            "where they are the tokenizer's own, so does `CrossEncoder` of sentence-transformers."
+        )
+    learnt = {"none": "no reasons", "both": "direct and comparison reasons"}
+    reasons = learnt.get(student.reasons, f"{student.reasons} reasons")
+    return (
+        f"A reranker on {settings.model.base} (LoRA and a rank head). It learnt {_order(settings)}, and {reasons}, "
+        f"as in {_paper(settings)}. Its scores never depend on reasons."
+    )
+
+
+def _order(settings: TrainSettings) -> str:
+    """From what it learnt to score."""
+    weights = settings.loss.weights
+    main = [_TARGETS[settings.data.targets]] if weights.pairwise or weights.listwise else []
+    distilled = ["a teacher's scores by distillation"] if weights.distillation else []
+    return ", ".join([*main, *distilled]) or "no order"
+
+
+def _paper(settings: TrainSettings) -> str:
+    if settings.loss.weights.distillation:
+        return f"[DeAR, stage 1]({DISTILLATION})"
+    return f"[Reason-to-Rank]({PAPER})"
+
+
 def _measured_on(dev: Prepared | None) -> list[str]:
     return [] if dev is None else [_table("lists measured on", _of(dev))]
 
@@ -100,6 +147,7 @@ def _of(data: Prepared) -> list[tuple[str, object]]:
         ("documents", f"{sum(len(one.documents) for one in data.examples):,}"),
         ("direct reasons", f"{told.count('direct'):,}"),
         ("comparison reasons", f"{told.count('comparison'):,}"),
+        *_distilled(data),
         *((f"left out: records {reason}", f"{count:,}") for reason, count in data.skipped.items()),
         *((f"left out: {what}", f"{count:,}") for what, count in data.left_out.items()),
         ("teachers", ", ".join(data.teachers) or _UNKNOWN),
@@ -107,10 +155,16 @@ def _of(data: Prepared) -> list[tuple[str, object]]:
     ]
 
 
+def _distilled(data: Prepared) -> list[tuple[str, object]]:
+    """How many lists have a teacher's scores to distil; nothing where none are asked for."""
+    scored = sum(one.is_scored for one in data.examples)
+    return [("lists with a teacher's scores to distil", f"{scored:,}")] if scored else []
+
+
 def _licences(settings: TrainSettings) -> list[tuple[str, object]]:
     own = settings.card
     return [
-        ("this adapter", own.license or _UNKNOWN),
+        ("this model" if settings.model.kind == CLASSIFIER else "this adapter", own.license or _UNKNOWN),
         ("the base model", own.base_license or _UNKNOWN),
         ("queries, documents and the teacher's answers", own.data_license or _UNKNOWN),
     ]

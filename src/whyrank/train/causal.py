@@ -80,7 +80,7 @@ class CausalStudent:
     def __init__(self, network: Network, manifest: Manifest) -> None:
         self.network = network
         self.manifest = manifest
-        self.why_not_packed = prepare(network)
+        self.why_not_packed = prepare(network, network.renderer.settings.max_tokens)
         self._head = narrowed(network.causal)
         self.train()
 

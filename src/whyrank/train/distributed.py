@@ -20,6 +20,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from whyrank._extras import require
 from whyrank.errors import BadInput, MissingExtra
 from whyrank.rankers.student_network import Network
+from whyrank.train.learning_student import LearningStudent
 
 Item = TypeVar("Item")
 
@@ -120,16 +121,16 @@ def shard(network: Network, group: Group) -> None:
     fully_shard(model, mesh=mesh, ignored_params=set(model.parameters()))
 
 
-def keep_pace(network: Network, group: Group, passes: Sequence[int]) -> None:
+def keep_pace(student: LearningStudent, group: Group, passes: Sequence[int]) -> None:
     """Take the passes that other processes take and this one does not; nothing is learnt in them.
 
     Args:
-        network: that is sharded; a layer is there when all processes ask for it.
+        student: whose model is sharded; a layer is there when all processes ask for it.
         group: the processes.
         passes: how many each of them takes, by rank.
     """
     for _ in range(max(passes) - passes[group.rank]):
-        nothing = network.scores([[0]]).sum() * 0
+        nothing = student.score([("", ("",))], packed=False)[0].sum() * 0
         if torch.is_grad_enabled():
             nothing.backward()
 

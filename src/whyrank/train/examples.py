@@ -7,7 +7,7 @@ a list. What cannot be learnt from is counted by its reason; the counts stand in
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +25,9 @@ WITHOUT_TEXT = "documents without text"
 WITHOUT_REASONS = "lists without reasons"
 NOT_GIVEN = "reasons that were not given"
 OF_OTHERS = "reasons about documents that the student is not shown"
+WITHOUT_SCORES = "lists of fewer than two scores of the teacher, which are not distilled"
+WITHOUT_SCORE = "documents without a score of the teacher, which are not distilled"
+ALL_THE_SAME = "lists whose labels are all the same, which say nothing of the order"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class ListExample:
         targets: what each is worth to the student's losses; higher is better.
         told: the teacher's reasons that are learnt, best document first.
         grades: what each counts in a measure: as it was judged, or by the teacher's order, the last 0.
+        teacher: its score of each document where scores are distilled, None where it gave none; else empty.
     """
 
     query: str
@@ -44,6 +48,12 @@ class ListExample:
     targets: tuple[float, ...]
     told: tuple[Told, ...]
     grades: tuple[int, ...]
+    teacher: tuple[float | None, ...] = ()
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether there is something to distil: scores of two documents or more."""
+        return sum(score is not None for score in self.teacher) > 1
 
 
 class Prepared(NamedTuple):
@@ -115,7 +125,10 @@ def read(path: Path, settings: TrainSettings, *, limit: int | None = None) -> Pr
         BadInput: nothing of it can be learnt from.
         UnknownName: there is no such filter.
     """
-    prepared = prepare(records_at(path), settings.data, settings.kinds, seed=settings.seed, limit=limit)
+    is_distilled = settings.loss.weights.distillation > 0
+    prepared = prepare(
+        records_at(path), settings.data, settings.kinds, seed=settings.seed, limit=limit, is_distilled=is_distilled
+    )
     if not prepared.examples:
         why = "; ".join(f"{count:,} {reason}" for reason, count in prepared.skipped.items()) or "the file is empty"
         raise BadInput(f"{path}: none of {prepared.records:,} records can be learnt from: {why}")
@@ -133,6 +146,19 @@ def require_reasons(path: Path, prepared: Prepared, settings: TrainSettings) -> 
         raise BadInput(f"{path}: its records hold no {kinds} reason; set reasons=none to train without")
 
 
+def require_scores(path: Path, prepared: Prepared, settings: TrainSettings) -> None:
+    """Refuse to distil scores that no record holds.
+
+    Raises:
+        BadInput: scores are to be distilled, and no list has two of them.
+    """
+    if settings.loss.weights.distillation and not any(one.is_scored for one in prepared.examples):
+        raise BadInput(
+            f"{path}: none of its {len(prepared.examples):,} lists holds a teacher's scores of two documents or more, "
+            "which 'loss.weights.distillation' learns from; give records with scores, or set it to 0"
+        )
+
+
 def prepare(
     records: Sequence[TeacherRecord],
     data: DataSettings,
@@ -140,6 +166,7 @@ def prepare(
     *,
     seed: int,
     limit: int | None = None,
+    is_distilled: bool = False,
 ) -> Prepared:
     """Sort out what cannot be learnt from, draw, and make examples of the rest.
 
@@ -149,12 +176,46 @@ def prepare(
         kinds: of the reasons that are learnt.
         seed: of the draw.
         limit: how many lists are drawn; all if None.
+        is_distilled: whether the teacher's scores are learnt from beside the targets.
+    """
+    drawn, skipped = chosen(records, data, seed=seed, limit=limit)
+    is_judged = any(record.labels for record in drawn)
+    examples = tuple(example(record, data, kinds, is_judged=is_judged, is_distilled=is_distilled) for record in drawn)
+    teachers = tuple(sorted({record.model for record in drawn if record.model}))
+    left_out = Counter(why for record in drawn for why in _left_out(record, kinds))
+    left_out.update(why for one in examples for why in _not_learnt(one, data, is_distilled=is_distilled))
+    return Prepared(examples, len(records), dict(skipped), dict(left_out), is_judged, teachers)
+
+
+class Chosen(NamedTuple):
+    """Records to learn from, and how many others there were, by what is wrong with them."""
+
+    records: Sequence[TeacherRecord]
+    skipped: Mapping[str, int]
+
+
+def chosen(
+    records: Sequence[TeacherRecord],
+    data: DataSettings,
+    *,
+    seed: int,
+    limit: int | None = None,
+    unfit: Callable[[TeacherRecord], str] = lambda _: "",
+) -> Chosen:
+    """Sort out what cannot be learnt from, and draw.
+
+    Args:
+        records: of teachers.
+        data: filters and targets.
+        seed: of the draw.
+        limit: how many are drawn; all if None.
+        unfit: what else is wrong with a record; "" if nothing is.
     """
     skipped: Counter[str] = Counter()
     seen: set[str] = set()
     sound = []
     for record in records:
-        if reason := _unusable(record, data, seen):
+        if reason := _unusable(record, data, seen) or unfit(record):
             skipped[reason] += 1
         else:
             sound.append(record)
@@ -164,11 +225,7 @@ def prepare(
     drawn = draw(filtered.kept, seed, limit)
     if left := len(filtered.kept) - len(drawn):
         skipped["not drawn (data.limit)"] = left
-    is_judged = any(record.labels for record in drawn)
-    examples = tuple(example(record, data, kinds, is_judged=is_judged) for record in drawn)
-    teachers = tuple(sorted({record.model for record in drawn if record.model}))
-    left_out = Counter(why for record in drawn for why in _left_out(record, kinds))
-    return Prepared(examples, len(records), dict(skipped), dict(left_out), is_judged, teachers)
+    return Chosen(drawn, skipped)
 
 
 def draw(records: Sequence[TeacherRecord], seed: int, limit: int | None) -> list[TeacherRecord]:
@@ -181,20 +238,25 @@ def draw(records: Sequence[TeacherRecord], seed: int, limit: int | None) -> list
     return [record for record in records if record.key in drawn]
 
 
-def example(record: TeacherRecord, data: DataSettings, kinds: Sequence[Kind], *, is_judged: bool) -> ListExample:
-    """A usable record as an example: place p (0-based) of n documents is worth n − p, unless scores are asked for."""
+def example(
+    record: TeacherRecord, data: DataSettings, kinds: Sequence[Kind], *, is_judged: bool, is_distilled: bool = False
+) -> ListExample:
+    """A usable record as an example: place p (0-based) of n documents is worth n − p, unless `data.targets` differ."""
     order = _readable(record)
     worth = {place: len(order) - rank for rank, place in enumerate(order)}
     places = sorted(order)
     targets = [float(worth[place]) for place in places]
     if data.targets == "scores":
         targets = [score for place in places if (score := record.scores[place]) is not None]
+    elif data.targets == "labels":
+        targets = [float(record.labels.get(record.documents[place].id, 0.0)) for place in places]
     grades = [worth[place] - 1 for place in places]
     if is_judged:
         grades = [max(0, round(record.labels.get(record.documents[place].id, 0))) for place in places]
     texts = tuple(record.documents[place].full_text for place in places)
     told = tuple(reason for reason in _told(record, kinds) if isinstance(reason, Told))
-    return ListExample(record.query.text, texts, tuple(targets), told, tuple(grades))
+    scores = tuple(record.scores[place] for place in places) if is_distilled and record.scores else ()
+    return ListExample(record.query.text, texts, tuple(targets), told, tuple(grades), scores)
 
 
 def _readable(record: TeacherRecord) -> list[int]:
@@ -206,6 +268,14 @@ def _left_out(record: TeacherRecord, kinds: Sequence[Kind]) -> Iterator[str]:
     """What of a record is not learnt from, as often as it is there."""
     yield from [WITHOUT_TEXT] * (len(record.documents) - len(_readable(record)))
     yield from (why for why in _told(record, kinds) if isinstance(why, str))
+
+
+def _not_learnt(one: ListExample, data: DataSettings, *, is_distilled: bool) -> Iterator[str]:
+    """What of a list's targets and scores teaches nothing, as often as it is there."""
+    if data.targets == "labels" and len(set(one.targets)) == 1:
+        yield ALL_THE_SAME
+    if is_distilled:
+        yield from [WITHOUT_SCORE] * one.teacher.count(None) if one.is_scored else [WITHOUT_SCORES]
 
 
 def _told(record: TeacherRecord, kinds: Sequence[Kind]) -> Iterator[Told | str]:
@@ -250,6 +320,8 @@ def _unusable(record: TeacherRecord, data: DataSettings, seen: set[str]) -> str:
         return "without a query"
     if data.targets == "scores" and (not record.scores or None in [record.scores[at] for at in _readable(record)]):
         return "without a score for each document (data.targets: scores)"
+    if data.targets == "labels" and not any(record.documents[at].id in record.labels for at in _readable(record)):
+        return "without a label of any document (data.targets: labels)"
     return ""
 
 

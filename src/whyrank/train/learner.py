@@ -3,19 +3,35 @@
 import hashlib
 import math
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 
 from whyrank.errors import BadInput
-from whyrank.train.causal import CausalStudent
+from whyrank.train import permutation_objective
 from whyrank.train.checkpoints import Checkpoint
 from whyrank.train.distributed import Group, keep_pace
 from whyrank.train.examples import ListExample
+from whyrank.train.learning_student import LearningStudent, Student
 from whyrank.train.objective import counts, descend, means, passes
 from whyrank.train.settings import TrainSettings
+
+
+class Objective(NamedTuple):
+    """How a loss is taken: over how many it is averaged, its gradient, and its means."""
+
+    counts: Callable[..., Mapping[str, int]]
+    descend: Callable[..., Tensor]
+    means: Callable[..., Mapping[str, float]]
+
+
+def objective(settings: TrainSettings) -> Objective:
+    """The loss of what is learnt."""
+    if settings.learns == "permutations":
+        return Objective(permutation_objective.counts, permutation_objective.descend, permutation_objective.means)
+    return Objective(counts, descend, means)
 
 
 class Learner:
@@ -30,8 +46,9 @@ class Learner:
         parameters: what is trained, by name.
     """
 
-    def __init__(self, student: CausalStudent, settings: TrainSettings, group: Group) -> None:
+    def __init__(self, student: Student, settings: TrainSettings, group: Group) -> None:
         self.student = student
+        self._objective = objective(settings)
         self.parameters: Mapping[str, Tensor] = dict(sorted(student.parameters_by_name().items()))
         self._settings = settings
         self._group = group
@@ -55,7 +72,7 @@ class Learner:
             BadInput: loss or gradient are no finite numbers; the parameters are as they were.
         """
         began = time.monotonic()
-        how, group, counted = self._settings.optimizer, self._group, counts(lists)
+        how, group, counted = self._settings.optimizer, self._group, self._objective.counts(lists)
         parts = group.parts(lists)
         own = parts[group.rank]
         self.student.train()
@@ -63,12 +80,12 @@ class Learner:
         torch.manual_seed(drawn(self._settings.seed, number, group.rank))
         sums = torch.zeros(len(counted), device=self.student.network.device)
         for start in range(0, len(own), how.batch):
-            sums += descend(self.student, own[start : start + how.batch], self._settings, counted)
+            sums += self._objective.descend(self.student, own[start : start + how.batch], self._settings, counted)
         if self._settings.model.shard == "fsdp":
-            keep_pace(self.student.network, group, [passes(part, self._settings) for part in parts])
+            keep_pace(cast("LearningStudent", self.student), group, [passes(part, self._settings) for part in parts])
         group.add_up([sums, *self._gradients()])
         norm = float(torch.nn.utils.clip_grad_norm_(self.parameters.values(), how.clip or math.inf))
-        figures = means(sums, counted, self._settings.loss)
+        figures = self._objective.means(sums, counted, self._settings.loss)
         _require_finite(number, {**figures, "gradient norm": norm})
         for options in self._optimizer.param_groups:
             options["lr"] = rate

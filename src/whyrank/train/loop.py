@@ -13,6 +13,7 @@ the step, so that a training that is taken up after any step ends in the same bi
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,14 +23,18 @@ from whyrank.config import dump_resolved
 from whyrank.errors import Unwritable
 from whyrank.formats.files import replacing
 from whyrank.formats.locks import alone
-from whyrank.train import card, checkpoints, tracking
+from whyrank.train import card, checkpoints, permutation_objective, permutations, tracking
 from whyrank.train.causal import CausalStudent
 from whyrank.train.distributed import Group, joined, require_sharding, shard
-from whyrank.train.examples import Prepared, given, read, require_reasons
+from whyrank.train.encoder import EncoderStudent
+from whyrank.train.examples import Prepared, given, read, require_reasons, require_scores
 from whyrank.train.learner import Learner
+from whyrank.train.learning_student import Student
 from whyrank.train.measuring import measured
+from whyrank.train.permutation_student import PermutationStudent
 from whyrank.train.schedule import Schedule
 from whyrank.train.settings import TrainSettings
+from whyrank.train.student_settings import CLASSIFIER
 from whyrank.types import Progress
 
 _FREE = {"card", "checkpoints", "data", "output", "threads", "tracking"}
@@ -89,6 +94,7 @@ def train(
         group.wait()
         phase("loading the model")
         learner = Learner(_student(settings, group), settings, group)
+        data, dev = _fitting(learner.student, settings, data, dev)
         made_by = _made_by(settings, data, learner.student, group)
         if group.is_first and overwrite:  # only now: a model that cannot be loaded costs no checkpoint
             shutil.rmtree(output / "checkpoints", ignore_errors=True)
@@ -99,16 +105,19 @@ def train(
         per_step = settings.optimizer.batch * settings.optimizer.accumulation * group.size
         schedule = Schedule(len(data.examples), per_step, settings.optimizer, settings.seed)
         progress = phase("training")
+        measure: Callable[..., Mapping[str, float]] = (
+            permutation_objective.measured if settings.learns == "permutations" else measured
+        )
         with tracking.opened(settings, begun) if group.is_first else tracking.Trackers() as log:
             if dev is not None and not begun:
-                log.log(0, measured(learner.student, dev.examples, settings, group))
+                log.log(0, measure(learner.student, dev.examples, settings, group))
             for step in range(begun, schedule.steps):
                 lists = [data.examples[place] for place in schedule.places(step)]
                 log.log(step + 1, learner.step(step, lists, schedule.rate(step)))
                 progress(step + 1, schedule.steps)
                 if (step + 1) % settings.checkpoints.every == 0 or step + 1 == schedule.steps:
                     if dev is not None:
-                        log.log(step + 1, measured(learner.student, dev.examples, settings, group))
+                        log.log(step + 1, measure(learner.student, dev.examples, settings, group))
                     if group.is_first:
                         saved = learner.checkpoint(step + 1, made_by)
                         checkpoints.save(output / "checkpoints", saved, keep=settings.checkpoints.keep)
@@ -121,9 +130,30 @@ def train(
 
 def _read(settings: TrainSettings) -> tuple[Prepared, Prepared | None]:
     files = given(settings.data)
+    if settings.learns == "permutations":
+        how = settings.data
+        return permutations.read(files.train, settings, limit=how.limit, orders=how.orders), (
+            None if files.dev is None else permutations.read(files.dev, settings)
+        )
     data = read(files.train, settings, limit=settings.data.limit)
     require_reasons(files.train, data, settings)
+    require_scores(files.train, data, settings)
     return data, None if files.dev is None else read(files.dev, settings)
+
+
+def _fitting(
+    student: Student, settings: TrainSettings, data: Prepared, dev: Prepared | None
+) -> tuple[Prepared, Prepared | None]:
+    """What of the data a student can learn: all, unless it writes and some do not fit.
+
+    Raises:
+        BadInput: nothing fits.
+    """
+    if not isinstance(student, PermutationStudent):
+        return data, dev
+    data, dev = student.fitting(data), None if dev is None else student.fitting(dev)
+    permutations.require_some(settings.data.path, data)
+    return data, dev if dev is not None and dev.examples else None
 
 
 def _prepare(output: Path) -> None:
@@ -133,8 +163,21 @@ def _prepare(output: Path) -> None:
         raise Unwritable(f"{output}: cannot be made a folder ({error.strerror}); name another 'output'") from error
 
 
-def _student(settings: TrainSettings, group: Group) -> CausalStudent:
+def _student(settings: TrainSettings, group: Group) -> Student:
     how = settings.model
+    if settings.learns == "permutations":
+        return PermutationStudent.create(settings, device=group.device)
+    if how.kind == CLASSIFIER:
+        return EncoderStudent.create(
+            how.base,
+            settings.lora,
+            how.format,
+            dtype=how.dtype,
+            seed=settings.seed,
+            revision=how.revision,
+            device=group.device,
+            gradient_checkpointing=how.gradient_checkpointing,
+        )
     student = CausalStudent.create(
         how.base,
         settings.lora,
@@ -153,13 +196,14 @@ def _student(settings: TrainSettings, group: Group) -> CausalStudent:
     return student
 
 
-def _made_by(settings: TrainSettings, data: Prepared, student: CausalStudent, group: Group) -> Mapping[str, Any]:
+def _made_by(settings: TrainSettings, data: Prepared, student: Student, group: Group) -> Mapping[str, Any]:
     """What a checkpoint must share with what goes on from it."""
     return {
         **settings.model_dump(mode="json", exclude=_FREE),
         "data": data.digest,
         "base_fingerprint": student.manifest.base_fingerprint,
         "processes": group.size,
+        **({"asked": asdict(student.manifest.asking)} if isinstance(student, PermutationStudent) else {}),
     }
 
 
@@ -174,7 +218,7 @@ def _resumed(learner: Learner, folder: Path, made_by: Mapping[str, Any]) -> int:
     return found.step
 
 
-def _finish(student: CausalStudent, settings: TrainSettings, run: card.Run) -> None:
+def _finish(student: Student, settings: TrainSettings, run: card.Run) -> None:
     """Save the student; put its model card beside it."""
     folder = Path(settings.output) / "student"
     student.save(folder, reasons=_taught(settings), trained=card.facts(settings, run))

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from whyrank import evaluate
-from whyrank.train.causal import CausalStudent
 from whyrank.train.distributed import Group, keep_pace
 from whyrank.train.examples import ListExample
+from whyrank.train.learning_student import LearningStudent
 from whyrank.train.objective import PARTS, counts, means, of_reasons, of_scores, starts
 from whyrank.train.settings import TrainSettings
 
@@ -15,7 +15,7 @@ MEASURE = "nDCG@10"
 
 
 def measured(
-    student: CausalStudent, lists: Sequence[ListExample], settings: TrainSettings, group: Group
+    student: LearningStudent, lists: Sequence[ListExample], settings: TrainSettings, group: Group
 ) -> Mapping[str, float]:
     """Mean figures over lists, without dropout; the processes of the group share the work.
 
@@ -27,7 +27,7 @@ def measured(
     for one in parts[group.rank]:
         with torch.no_grad():
             [scores_D] = student.score([(one.query, one.documents)], packed=settings.model.packed)
-            for part, value in of_scores(scores_D, one.targets, settings.loss).items():
+            for part, value in of_scores(scores_D, one, settings.loss).items():
                 sums[PARTS.index(part)] += value
             for value in of_reasons(student, one, settings):
                 sums[PARTS.index("generation")] += value
@@ -35,7 +35,7 @@ def measured(
     if settings.model.shard == "fsdp":
         with torch.no_grad():
             each = [len(part) + sum(len(starts(one, settings)) for one in part) for part in parts]
-            keep_pace(student.network, group, each)
+            keep_pace(student, group, each)
     group.add_up([sums])
     figures = {**means(sums[:-1], counts(lists), settings.loss), MEASURE: float(sums[-1]) / len(lists)}
     return {f"dev/{name}": value for name, value in figures.items()}

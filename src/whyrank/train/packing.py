@@ -26,7 +26,7 @@ from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-from whyrank.rankers.student_network import Network, last, padded
+from whyrank.rankers.student_network import Adapted, last, padded
 
 Tokens: TypeAlias = Sequence[int]
 NAME = "whyrank_packed"
@@ -188,7 +188,7 @@ AttentionInterface.register(NAME, attention)
 AttentionMaskInterface.register(NAME, sdpa_mask)
 
 
-def packed_states(network: Network, groups: Sequence[Group]) -> Tensor:
+def packed_states(network: Adapted, groups: Sequence[Group]) -> Tensor:
     """The hidden state of each document's last token, lists and documents in order: [R, D]."""
     row = layout(groups, network.device)
     states_1ND = network.causal.base_model(
@@ -202,19 +202,23 @@ def packed_states(network: Network, groups: Sequence[Group]) -> Tensor:
     return states
 
 
-def prepare(network: Network) -> str:
+def prepare(network: Adapted, longest: int) -> str:
     """Make a model ready for packed rows; why it cannot read them, in words, "" where it can.
 
     Two documents behind a prefix, one of them as long as a prompt may be, are read both ways, and what comes out is
     compared. So it is found out by itself which models have another attention, look no further back than a window, or
     have no attention at all (recurrent ones). Those stay as they were.
+
+    Args:
+        network: model and adapter.
+        longest: most tokens of a prompt.
     """
     before = network.causal.config._attn_implementation
     if before != "sdpa":  # ours would not do what the other one does for this model
         return f"its attention is {before!r}, and only 'sdpa' can be packed"
     vocabulary = min(64, network.causal.get_input_embeddings().weight.shape[0])
     lots = torch.Generator().manual_seed(0)
-    drawn = torch.randint(vocabulary, (network.renderer.settings.max_tokens + 8,), generator=lots).tolist()
+    drawn = torch.randint(vocabulary, (longest + 8,), generator=lots).tolist()
     reason = ""
     try:
         network.causal.set_attn_implementation(NAME)
@@ -230,7 +234,7 @@ def prepare(network: Network) -> str:
 
 
 @torch.inference_mode()
-def difference(network: Network, group: Group) -> float:
+def difference(network: Adapted, group: Group) -> float:
     """How far packed states are from those of documents read by themselves, in parts of the larger."""
     was_training = network.adapted.training
     network.adapted.eval()
