@@ -10,6 +10,7 @@ from whyrank._extras import require
     ("error", "standard"),
     [
         (errors.BadInput, ValueError),
+        (errors.NoRoom, ValueError),
         (errors.BadRecord, ValueError),
         (errors.DuplicateId, ValueError),
         (errors.OtherRanker, ValueError),

@@ -4,6 +4,7 @@
     ├── BadInput (ValueError)        what the caller gave cannot be used
     │   ├── BadRecord                a record in a file, named by path and line
     │   ├── DuplicateId              two documents or queries share an id
+    │   ├── NoRoom                   a query leaves no room for documents in a model's context
     │   ├── OtherRanker              a ranking to explain was made by another ranker or version
     │   └── UnknownName              a ranker, format, algorithm or model we do not have
     ├── MissingFile (FileNotFoundError)
@@ -41,6 +42,10 @@ class BadRecord(BadInput):
 
 class DuplicateId(BadInput):
     """Two documents (or two queries) share an id."""
+
+
+class NoRoom(BadInput):
+    """A query, with the prompt and the answer, leaves no room for documents in a model's context."""
 
 
 class OtherRanker(BadInput):

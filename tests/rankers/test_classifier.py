@@ -24,6 +24,7 @@ from whyrank.errors import BadInput, Corrupt, MissingFile, ModelUnavailable, Unk
 from whyrank.rankers.building import check_name, resolve  # noqa: E402
 from whyrank.rankers.classifier import ClassifierRanker, load_classifier  # noqa: E402
 from whyrank.rankers.classifier_folder import write_classifier  # noqa: E402
+from whyrank.rankers.classifier_network import context, is_head  # noqa: E402
 from whyrank.rankers.known import full_id, known_classifiers, known_models, short_names  # noqa: E402
 from whyrank.rankers.pair_format import PairFormat  # noqa: E402
 from whyrank.types import Document, Ranking, Reranker  # noqa: E402
@@ -254,6 +255,76 @@ def test_models_that_are_no_ranker(folders: dict[str, str], tmp_path: Path) -> N
     bare.mkdir()
     with pytest.raises(BadInput, match=r"no config\.json in it"):
         load_classifier(bare)
+
+
+CTRL = {"n_positions": 512, "n_embd": 32, "n_layer": 2, "n_head": 4, "dff": 64}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("kind", ["ctrl", "modernbert-decoder"])
+def test_a_classifier_that_reads_padding_is_refused(kind: str, dtype: str, tmp_path: Path) -> None:
+    folder = tiny_cross_encoders.encoder(tmp_path / kind, kind, **(CTRL if kind == "ctrl" else {}))
+    with pytest.raises(BadInput, match=r"ForSequenceClassification looks at padding, .* give a causal model with a"):
+        load_classifier(folder, device="cpu", dtype=dtype)
+
+
+@pytest.mark.parametrize("kind", ["fnet", "canine"])
+def test_an_encoder_that_reads_beyond_its_mask_is_refused(kind: str, tmp_path: Path) -> None:
+    """Fourier mixing knows no mask; the other's windows hang on the length of the batch."""
+    folder = tiny_cross_encoders.encoder(tmp_path / kind, kind)
+    with pytest.raises(BadInput, match="looks at padding"):
+        load_classifier(folder, device="cpu")
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "xlm-roberta", "electra", "modernbert"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_encoders_that_keep_to_their_mask_are_not_refused(kind: str, dtype: str, tmp_path: Path) -> None:
+    folder = tiny_cross_encoders.encoder(tmp_path / kind, kind)
+    pairs = [("moon tide", text) for text in texts()]
+    fast, alone = (load_classifier(folder, device="cpu", dtype=dtype, mode=mode) for mode in ("fast", "isolated"))
+    assert fast.score_many(pairs) == pytest.approx(alone.score_many(pairs), abs=CLOSE if dtype == "float32" else 2**-5)
+
+
+def test_an_encoder_with_a_decoder_is_refused(tmp_path: Path) -> None:
+    sizes = {"d_model": 32, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32}
+    heads = {"encoder_attention_heads": 4, "decoder_attention_heads": 4}
+    folder = tiny_cross_encoders.encoder(tmp_path / "bart", "bart", **sizes, **heads)
+    with pytest.raises(BadInput, match="BartForSequenceClassification cannot be a sequence classifier of one row"):
+        load_classifier(folder, device="cpu")
+
+
+def test_a_model_without_a_limit_has_no_context(folders: dict[str, str]) -> None:
+    network = load_classifier(folders["llama"], device="cpu", fmt=PLAIN).network
+    network.model.config.max_position_embeddings = -1  # what that of XLNet says
+    network.tokenizer.model_max_length = 300
+    assert context(network.model, network.tokenizer) == 300
+    network.tokenizer.model_max_length = 10**30
+    assert context(network.model, network.tokenizer) is None
+
+
+def test_an_adapter_that_is_no_lora(folders: dict[str, str], tmp_path: Path) -> None:
+    import peft
+    from transformers import AutoModelForSequenceClassification
+
+    model = AutoModelForSequenceClassification.from_pretrained(folders["base"], num_labels=1)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        adapted = peft.get_peft_model(model, peft.PromptTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=2))
+    adapted.save_pretrained(str(tmp_path / "prompt"))
+    with pytest.raises(BadInput, match=r"prompt: an adapter of kind PROMPT_TUNING; give a LoRA adapter"):
+        load_classifier(tmp_path / "prompt", device="cpu")
+
+
+@pytest.mark.parametrize("kind", ["lora", "bert", "xlm-roberta"])
+def test_a_head_is_read_as_it_is_stored(folders: dict[str, str], kind: str, tmp_path: Path) -> None:
+    folder = folders.get(kind) or tiny_cross_encoders.encoder(tmp_path / kind, kind)
+    half, exact = (load_classifier(folder, device="cpu", fmt=FORMATS.get(kind), dtype=d) for d in ("bfloat16", "auto"))
+    assert half.network.model.base_model.dtype == torch.bfloat16
+    found, wanted = dict(half.network.model.named_parameters()), dict(exact.network.model.named_parameters())
+    heads = [name for name in wanted if is_head(exact.network.model, name)]
+    assert any("score" in name or "classifier" in name for name in heads)
+    assert all(torch.equal(found[name], wanted[name]) for name in heads)
+    assert any(not torch.equal(found[name].float(), wanted[name]) for name in wanted.keys() - set(heads))
 
 
 def _headless(base: str, folder: Path) -> str:

@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from oracle import Oracle, candidates
 from oracle import in_order as worths_of
 
-from whyrank.errors import AccessDenied, BadInput, BudgetSpent, ModelError, ModelUnavailable, UnusableReply
+from whyrank.errors import AccessDenied, BadInput, BudgetSpent, ModelError, ModelUnavailable, NoRoom, UnusableReply
 from whyrank.lm.base import Reply, Request
 from whyrank.lm.fake import Fake
 from whyrank.prompts import load
+from whyrank.rankers.accounts import KEPT
 from whyrank.rankers.algorithms import algorithm
-from whyrank.rankers.asking import LMReranker
+from whyrank.rankers.asking import LMReranker, list_names
+from whyrank.rankers.calibration import Calibration, Temperature
 from whyrank.rankers.dual_stage import DualStage
 from whyrank.rankers.fusion import Fusion
 from whyrank.rankers.guard import Guard
@@ -348,6 +350,71 @@ def test_queries_with_one_id_do_not_mix() -> None:
         assert {i for thought in account.thoughts for i in thought.named.values()} == set(one.ids)
 
 
+def test_ids_that_look_like_numbered_ones_do_not_mix() -> None:
+    """Each of q and q#2 is asked twice, so that their numbers would meet."""
+    ids = ["q", "q#2", "q", "q#2"]
+    given = [
+        replace(one, query=replace(one.query, id=identifier, text=f"query {n}"))
+        for n, (one, identifier) in enumerate(zip(lists(5, 7, 11, 13), ids, strict=True))
+    ]
+    assert list_names(given) == ["q", "q#2", "q#3", "q#2#2"]
+    dual = DualStage(BLUNT, asked(), fusion=Fusion(1.0), guard=ALWAYS)
+    for ranking, one in zip(dual.rerank_many(given), given, strict=True):
+        assert worths_of(ranking) == sorted(worths_of(one), reverse=True)
+        account = dual.account(ranking)
+        assert account is not None
+        assert len(account.thoughts) == 2
+        assert {i for thought in account.thoughts for i in thought.named.values()} == set(one.ids)
+
+
+def narrow() -> LMReranker:
+    """A stage 2 that is never wrong, of a model that holds 6,000 tokens."""
+    oracle = Oracle(TEMPLATE)
+    return replace(asked(), lm=Fake(oracle.answer, context=6_000), on_show=oracle.on_show)
+
+
+@pytest.mark.parametrize("guard", [ALWAYS, replace(ALWAYS, calls=100)], ids=["asked", "priced"])
+def test_a_query_that_leaves_no_room_loses_its_own_stage_2_alone(guard: Guard) -> None:
+    short, long = lists(12, 13)
+    long = replace(long, query=replace(long.query, text="which of these is best " * 600))  # 3,000 words
+    with pytest.raises(NoRoom, match="shorten the query"):
+        narrow().rerank_many([short, long])
+    dual = DualStage(BLUNT, narrow(), fusion=Fusion(1.0), guard=guard)
+    rankings = dual.rerank_many([short, long])
+    assert worths_of(rankings[0]) == sorted(worths_of(short), reverse=True)
+    assert rankings[1].ids == BLUNT.rerank_many([long])[0].ids
+    assert [r.status for r in rankings] == ["ok", "partial"]
+    assert [r.usage.calls for r in rankings] == [2, 0]
+    assert rankings[1].notes[0] == "stage 2 dropped (no answer): answer partial"
+    assert "leaves 0 for each of" in rankings[1].notes[1]
+    assert dual.rehearse([short, long]) == dual.rehearse([short])
+    assert dual.rehearse([long]).calls == 0
+
+
+def test_accounts_of_earlier_calls_are_kept() -> None:
+    one, other = lists(12, 13)
+    dual = DualStage(BLUNT, asked(), guard=ALWAYS)
+    [first] = dual.rerank_many([one])
+    account = dual.account(first)
+    assert account is not None
+    dual.rerank_many([other])
+    assert dual.account(first) == dual.account(first.top(2)) == account
+    texts = [replace(hit, document=replace(hit.document, text="another text")) for hit in first]
+    assert dual.account(replace(first, hits=tuple(texts))) is None
+    assert DualStage(BLUNT, asked(), guard=ALWAYS).account(first) is None
+
+
+def test_as_many_accounts_as_a_call_makes_and_no_more() -> None:
+    dual = DualStage(Scores(), Places(as_shown), guard=replace(ALWAYS, second="off"))
+    given = [replace(one, query=replace(one.query, id=f"q{n}")) for n, one in enumerate([candidates([2, 1])] * KEPT)]
+    many = dual.rerank_many(given)
+    [another] = dual.rerank_many(lists(3))
+    assert [dual.account(ranking) is None for ranking in (*many, another)] == [True] + [False] * KEPT
+    more = dual.rerank_many([*given, *lists(4)])
+    assert all(dual.account(ranking) is not None for ranking in more)
+    assert dual.account(another) is None
+
+
 def test_a_stage_1_that_gives_no_scores() -> None:
     with pytest.raises(BadInput, match="gives no scores, which stage 1 must"):
         DualStage(asked(), asked())
@@ -398,7 +465,10 @@ def test_the_name_is_of_all_that_can_change_an_order() -> None:
         DualStage(BLUNT, asked(), guard=ALWAYS),
         DualStage(BLUNT, asked(size=10, stride=5)),
     ]
-    assert len({dual.name for dual in made}) == 5
+    curves = [Calibration("scores", None, Temperature(1.0, shift)) for shift in (0.0, 1.0)]
+    made += [DualStage(BLUNT, asked(), calibrated=curve) for curve in curves]
+    made.append(DualStage(BLUNT, asked(), calibrated=Sure()))
+    assert len({dual.name for dual in made}) == 8
     assert all(isinstance(dual, Reranker) for dual in made)
     assert DualStage(BLUNT, asked()).name == made[0].name
 

@@ -102,6 +102,7 @@ def test_most_at_stake_first() -> None:
     assert within_budget(Guard(share=0.25), stakes, prices, 4) == [False, False, True, False]
     assert within_budget(Guard(share=0.25), stakes, prices, 8) == [False, True, True, False]
     assert within_budget(Guard(calls=0), stakes, prices, 4) == [False] * 4
+    assert sum(within_budget(Guard(share=0.29), [0.1] * 100, [(2, 100)] * 100, 100)) == 29  # 0.29 · 100 < 29
 
 
 def test_decisions_are_counted() -> None:

@@ -91,6 +91,26 @@ def test_score_place_and_reasoning_stand_side_by_side() -> None:
     assert any("placed otherwise than by their scores" in note.message for note in report.notes)
 
 
+def test_reasons_of_an_earlier_call_are_kept() -> None:
+    made = dual(Reasoner().ranker(), 0.75)
+    [ranking] = made.rerank_many([GIVEN])
+    explained = with_reasons(ranking, made, 2)
+    made.rerank_many([Ranking.of("what does the sun do?", TEXTS)])
+    assert with_reasons(ranking, made, 2).explanations == explained.explanations
+
+
+def test_without_an_account_the_scores_are_explained_and_not_the_order() -> None:
+    [ranking] = dual(Reasoner().ranker(), 0.75).rerank_many([GIVEN])
+    assert ranking.ids[0] == "2"  # whose score is not the highest
+    explained = with_reasons(ranking, dual(Reasoner().ranker(), 0.75), 2)
+    assert explained.explanations is not None
+    assert [(d.document_id, d.score) for d in explained.explanations.direct] == [
+        (hit.document.id, hit.score) for hit in ranking.hits[:2]
+    ]
+    assert explained.explanations.comparisons == ()
+    assert verify(explained).ok
+
+
 def test_a_wrong_quote_of_the_reasoning_is_marked() -> None:
     made = dual(Reasoner('Passage {} says "pushes the sea".').ranker())
     [ranking] = made.rerank_many([GIVEN])

@@ -69,6 +69,23 @@ def test_a_saved_ranking_with_them_verifies() -> None:
     assert verify(explained).ok
 
 
+@pytest.mark.parametrize(("opening", "closing"), [('"', '"'), ("“", "”")])
+def test_a_label_in_a_quotation_is_its_document_s_own(opening: str, closing: str) -> None:
+    sky = Document("d-sky", "As shown, blue light [2] is scattered. Passage 1 [3] says more.")
+    given = as_placed(Ranking.of("why?", [sky, DOCUMENTS[1]]), [0, 1], ranker=SOURCE, usage=Usage())
+    said = f"Passage 1 says {opening}blue light [2] is scattered. Passage 1 [3]{closing}, as {opening}[2]{closing} not."
+    named = {"1": "d-sky", "2": "d-sun", "3": "7"}
+    first, *_ = steps(Thought(said, named))
+    assert first == (f"Passage [d-sky] says {opening}blue light [2] is scattered.", ("d-sky",))
+    whole = said.replace(" is scattered. Passage", " is scattered, passage")
+    sky = replace(sky, text=sky.text.replace(" is scattered. Passage", " is scattered, passage"))
+    given = replace(given, hits=(replace(given[0], document=sky), given[1]))
+    direct, other = reasoned(given, [Thought(whole, named)], SOURCE).direct
+    assert (direct.document_id, direct.status, other.document_id) == ("d-sky", "ok", "d-sun")
+    assert [e.quote for e in direct.evidence] == ["blue light [2] is scattered, passage 1 [3]"]
+    assert direct.text.endswith(f"{closing}, as {opening}[d-sun]{closing} not.")  # a single word quotes no passage
+
+
 def test_a_wrong_quote_is_marked() -> None:
     [direct] = reasoned(ranking(), [Thought('[3] says "the moon is cheese".', NAMED)], SOURCE).direct
     assert direct.status == "repaired"

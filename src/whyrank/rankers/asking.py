@@ -1,8 +1,9 @@
 """Rerankers that ask a language model: an algorithm decides what to ask, a judge asks it, the model answers."""
 
+import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -94,7 +95,8 @@ class LMReranker:
         The open questions of all lists go to the model in one batch.
 
         Raises:
-            BadInput: the depth is below 1, or a query leaves no room for documents in the model's context.
+            BadInput: the depth is below 1.
+            NoRoom: a query leaves no room for documents in the model's context.
             AccessDenied: the model takes no request at all.
             UnusableReply: an answer is untidy, and the reranker is strict.
         """
@@ -129,7 +131,7 @@ class LMReranker:
             price: of a token; None if unknown.
 
         Raises:
-            BadInput: as `rerank_many`.
+            BadInput, NoRoom: as `rerank_many`.
         """
         labels: dict[str, tuple[str, ...]] = {}
 
@@ -235,14 +237,25 @@ class _Counted:
 
 
 def list_names(rankings: Sequence[Ranking]) -> list[str]:
-    """A name for each list, which tags its requests: its query's id, and a number where several share one."""
-    seen: Counter[str] = Counter()
+    """A name for each list, which tags its requests: its query's id, and a number where several share one.
+
+    No two lists have one name, also where a query's id looks like another's with a number.
+    """
+    taken = {ranking.query.id for ranking in rankings}
+    spare: dict[str, Iterator[str]] = {}
     names = []
-    for ranking in rankings:
-        seen[ranking.query.id] += 1
-        number = seen[ranking.query.id]
-        names.append(ranking.query.id if number == 1 else f"{ranking.query.id}#{number}")
+    for name in (ranking.query.id for ranking in rankings):
+        if name in spare:
+            names.append(next(other for other in spare[name] if other not in taken))
+            taken.add(names[-1])
+        else:
+            names.append(name)
+            spare[name] = _numbered(name)
     return names
+
+
+def _numbered(name: str) -> Iterator[str]:
+    return (f"{name}#{number}" for number in itertools.count(2))
 
 
 def _asked(kind: Any, flow: Flow[Any]) -> int:

@@ -62,7 +62,7 @@ class ClassifierRanker:
             raise BadInput(f"no mode {mode!r}; give fast or isolated")
         if batch_tokens < 1:
             raise BadInput(f"batch_tokens={batch_tokens}; give a number of at least 1")
-        dtype = str(network.model.dtype).removeprefix("torch.")
+        dtype = str(network.model.base_model.dtype).removeprefix("torch.")
         self.network = network
         self.mode = mode
         self.tolerance = 0.0 if mode == "isolated" else TOLERANCES.get(dtype, HALF_PRECISION)

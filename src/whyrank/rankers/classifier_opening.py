@@ -11,15 +11,18 @@ from typing import Any, NamedTuple
 import torch
 from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers.utils.hub import cached_file
 
 from whyrank._extras import require
 from whyrank.errors import BadInput, Corrupt, MissingFile
 from whyrank.lm.transformers_files import best_device, quiet, tokenizer_of, tried
 from whyrank.rankers.classifier_folder import ADAPTER_CONFIG, CONFIG, fetched, peeked
-from whyrank.rankers.classifier_network import ClassifierNetwork, context
+from whyrank.rankers.classifier_network import ClassifierNetwork, context, is_head
 from whyrank.rankers.pair_format import PairFormat
 
 _ADAPTER_WEIGHTS = "adapter_model.safetensors"
+_WHOLE, _BEFORE_ADAPTED = "", "base_model.model."
+"""Before the names of a model's tensors, in its own weights and in those of an adapter."""
 _PURPOSE = "a sequence classifier"
 
 
@@ -75,6 +78,8 @@ def _adapted(model: str, base: str | None, dtype: str) -> Opened:
     peft = require("peft", extra="hf", purpose=_PURPOSE)
     folder = fetched(model)
     config = tried(model, lambda: peft.PeftConfig.from_pretrained(str(folder)))
+    if config.peft_type != peft.PeftType.LORA:
+        raise BadInput(f"{model}: an adapter of kind {config.peft_type.value}; give a LoRA adapter")
     named = base or config.base_model_name_or_path
     if not named:
         raise BadInput(
@@ -98,6 +103,7 @@ def _adapted(model: str, base: str | None, dtype: str) -> Opened:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)  # peft asks by the old name
         merged = tried(model, lambda: peft.PeftModel.from_pretrained(network, str(folder)).merge_and_unload())
+    _widen_head(merged, folder / _ADAPTER_WEIGHTS, _BEFORE_ADAPTED)
     has_tokenizer = (folder / "tokenizer_config.json").is_file()
     return Opened(merged, _tokenizer(str(folder) if has_tokenizer else named))
 
@@ -114,6 +120,11 @@ def _loaded(model: str, dtype: str, **more: Any) -> tuple[Any, list[str]]:
             f"{model}: a classifier with {config.num_labels} logits; a ranker needs a sequence classifier with exactly "
             "one (num_labels=1)"
         )
+    if config.is_encoder_decoder:
+        raise BadInput(
+            f"{model}: {' '.join(config.architectures or [type(config).__name__])} cannot be a sequence classifier of "
+            "one row; give an encoder or a causal language model"
+        )
     with quiet():
         network, report = tried(
             model,
@@ -126,7 +137,31 @@ def _loaded(model: str, dtype: str, **more: Any) -> tuple[Any, list[str]]:
                 output_loading_info=True,
             ),
         )
+    for weights in sorted(Path(str(cached_file(source, CONFIG, local_files_only=True))).parent.glob("*.safetensors")):
+        _widen_head(network, weights, _WHOLE)
     return network, sorted(report["missing_keys"])
+
+
+def _widen_head(network: Any, weights: Path, before: str) -> None:
+    """Give the head its values in fp32 where they are stored so and the rest of the model is narrower.
+
+    transformers and peft round everything to the model's dtype. A head is trained in fp32, and computes in it.
+
+    Raises:
+        Corrupt: the file is damaged.
+    """
+    if network.base_model.dtype == torch.float32:
+        return
+    try:
+        with safe_open(weights, framework="pt") as file:
+            stored = set(file.keys())
+            for name, parameter in network.named_parameters():
+                if is_head(network, name) and before + name in stored:
+                    exact = file.get_tensor(before + name)
+                    if exact.dtype == torch.float32 and exact.shape == parameter.shape:
+                        parameter.data = exact.to(parameter.device)
+    except (OSError, SafetensorError) as error:
+        raise Corrupt(f"{weights}: damaged ({error}); copy it again") from error
 
 
 def _tokenizer(model: str) -> Any:

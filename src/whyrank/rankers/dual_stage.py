@@ -9,22 +9,24 @@ is `placed`: the order of those hits is not that of their scores.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256
 from statistics import fmean
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from whyrank.errors import BadInput, BudgetSpent, ModelUnavailable
+from whyrank.errors import BadInput, BudgetSpent, ModelUnavailable, NoRoom
 from whyrank.lm.prices import Price
 from whyrank.lm.rehearsal import Estimate
+from whyrank.rankers.accounts import Account, Accounts
 from whyrank.rankers.asking import LMReranker
+from whyrank.rankers.calibration import Calibration
 from whyrank.rankers.fusion import Fusion, Summands, order, standardised
 from whyrank.rankers.guard import Decision, Guard, agreement, stake, summary, within_budget
 from whyrank.rankers.outcome import check_depth
 from whyrank.rankers.overhearing import Thought, rerank_overheard
 from whyrank.rankers.verdict import SEVERITY
-from whyrank.types import Calibrated, Hit, Progress, Query, Ranking, Reranker, Status
+from whyrank.types import Calibrated, Hit, Progress, Ranking, Reranker, Status
 
 TOP = 30
 """Candidates that stage 2 reads, as published."""
@@ -39,23 +41,6 @@ class Rehearsed(Protocol):
     ) -> Estimate:
         """What reranking these lists would ask."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What lies behind a ranking of two stages.
-
-    Attributes:
-        decision: what became of stage 2.
-        places: document id → what its place follows from, of the documents that were fused.
-        is_calibrated: whether the values of stage 1 are probabilities.
-        thoughts: what stage 2 wrote, window after window, in the first order and in the second.
-    """
-
-    decision: Decision
-    places: dict[str, Summands]
-    is_calibrated: bool
-    thoughts: tuple[Thought, ...] = ()
 
 
 class _Answer(NamedTuple):
@@ -112,7 +97,7 @@ class DualStage:
         self.stage1, self.stage2, self.top = stage1, stage2, top
         self.fusion, self.guard = fusion or Fusion(), guard or Guard()
         self.calibrated = calibrated or (stage1 if isinstance(stage1, Calibrated) else None)
-        self._accounts: list[tuple[Query, tuple[str, ...], Account]] = []
+        self._accounts = Accounts()
         has_budget = self.guard.calls is not None or self.guard.tokens is not None
         if has_budget and not isinstance(stage2, Rehearsed):
             raise BadInput(
@@ -122,7 +107,7 @@ class DualStage:
     @cached_property
     def name(self) -> str:
         """Both stages, and a fingerprint of how they are put together."""
-        about = repr((self.top, self.fusion, self.guard))
+        about = repr((self.top, self.fusion, self.guard, _name_of(self.calibrated)))
         return f"dual/{self.stage1.name}+{self.stage2.name}@{sha256(about.encode()).hexdigest()[:8]}"
 
     def close(self) -> None:
@@ -136,6 +121,8 @@ class DualStage:
     ) -> Estimate:
         """What stage 2 would ask and cost at most, if it were asked about the best of every list as it stands.
 
+        It cannot be asked about a list whose query leaves no room for documents in its context.
+
         Args:
             rankings: as for `rerank_many`.
             depth: as for `rerank_many`.
@@ -148,14 +135,11 @@ class DualStage:
             raise BadInput(f"{self.stage2.name} asks no language model, so there is nothing to rehearse")
         most = self.top if depth is None else min(self.top, depth)
         heads = [replace(ranking, hits=ranking.hits[:most]) for ranking in rankings if len(ranking) > 1]
-        return self.stage2.rehearse(heads if self.guard.second == "off" else [*heads, *heads], price=price)
+        return _rehearsed(self.stage2, heads if self.guard.second == "off" else [*heads, *heads], price)
 
     def account(self, ranking: Ranking) -> Account | None:
-        """What lies behind a ranking of the latest call, also where it was cut; None for any other."""
-        for query, ids, account in self._accounts:
-            if query == ranking.query and ranking.ids == ids[: len(ranking)] and ranking.ranker == self.name:
-                return account
-        return None
+        """What lies behind one of the latest rankings (`accounts.KEPT`), also where it was cut; None for any other."""
+        return self._accounts.of(ranking) if ranking.ranker == self.name else None
 
     def rerank_many(
         self, rankings: Sequence[Ranking], *, depth: int | None = None, progress: Progress | None = None
@@ -186,7 +170,7 @@ class DualStage:
             self._finished(ranking, head, decision, both.get(place, []))
             for place, (ranking, head, decision) in enumerate(zip(firsts, heads, decisions, strict=True))
         ]
-        self._accounts = [(ranking.query, ranking.ids, account) for ranking, account in finished]
+        self._accounts.keep(finished)
         ranked = [ranking for ranking, _ in finished]
         if len(ranked) > 1:
             told = summary([account.decision for _, account in finished])
@@ -227,7 +211,7 @@ class DualStage:
         if (self.guard.calls is None and self.guard.tokens is None) or not isinstance(self.stage2, Rehearsed):
             return 0, 0
         seconds = (False,) if self.guard.second == "off" else (False, True)
-        estimate = self.stage2.rehearse([self._shown(ranking, head, second=second) for second in seconds])
+        estimate = _rehearsed(self.stage2, [self._shown(ranking, head, second=second) for second in seconds])
         return estimate.calls, estimate.prompt_tokens + estimate.generated_tokens
 
     def _shown(self, ranking: Ranking, head: _Head, *, second: bool) -> Ranking:
@@ -245,7 +229,7 @@ class DualStage:
             return [
                 _checked(given, answer) for given, answer in zip(lists, self._at_once(lists, progress), strict=True)
             ]
-        except (ModelUnavailable, BudgetSpent) as error:
+        except (ModelUnavailable, BudgetSpent, NoRoom) as error:
             if len(lists) == 1:
                 return [_Answer(None, failure=str(error))]
         return [answer for given in lists for answer in self._answers([given], None)]
@@ -298,6 +282,29 @@ class DualStage:
         decision = replace(decision, tau=agreement(*orders))
         is_firm = decision.tau is not None and decision.tau >= self.guard.agreement
         return (decision, orders) if is_firm else (replace(decision, outcome="disagrees"), [])
+
+
+def _name_of(calibrated: Calibrated | None) -> object:
+    """What tells one calibration from another."""
+    if calibrated is None or isinstance(calibrated, Calibration):
+        return calibrated
+    return getattr(calibrated, "name", type(calibrated).__name__)
+
+
+def _rehearsed(stage2: Rehearsed, lists: Sequence[Ranking], price: Price | None = None) -> Estimate:
+    """What would be asked about the lists that leave room for documents."""
+    try:
+        return stage2.rehearse(lists, price=price)
+    except NoRoom:
+        return stage2.rehearse([given for given in lists if _leaves_room(stage2, given)], price=price)
+
+
+def _leaves_room(stage2: Rehearsed, given: Ranking) -> bool:
+    try:
+        stage2.rehearse([given])
+    except NoRoom:
+        return False
+    return True
 
 
 def _probabilities(calibrated: Calibrated | None, hits: Sequence[Hit]) -> list[float] | None:

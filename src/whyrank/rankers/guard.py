@@ -21,6 +21,9 @@ from whyrank.types import Status
 TOP = 10
 """Places that count: nDCG is measured down to here."""
 
+ROUNDING = 1e-9
+"""What a share of queries may lack of a whole one: 0.29 · 100 is a little less than 29 in floats."""
+
 Accepts: TypeAlias = Literal["ok", "repaired", "any"]
 Second: TypeAlias = Literal["shuffled", "reversed", "off"]
 Outcome: TypeAlias = Literal["kept", "short", "unscored", "sure", "budget", "unavailable", "unusable", "disagrees"]
@@ -177,7 +180,7 @@ def within_budget(
         queries: of which the guard allows a share, the sure ones included.
     """
     first = sorted(range(len(stakes)), key=lambda i: (-math.inf if stakes[i] is None else -(stakes[i] or 0.0), i))
-    most = len(first) if guard.share is None else math.floor(guard.share * queries)
+    most = len(first) if guard.share is None else math.floor(guard.share * queries + ROUNDING)
     taken = [False] * len(stakes)
     calls = tokens = 0
     for place in first[:most]:

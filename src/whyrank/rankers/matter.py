@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
-from whyrank.errors import BadInput
+from whyrank.errors import BadInput, NoRoom
 from whyrank.lm.base import LM, Capability, Message, Prompt
 from whyrank.prompts import Passage, Template
 from whyrank.prompts.conversation import flatten
@@ -103,7 +103,7 @@ class Matter:
         on_show: told of everything that is shown.
 
     Raises:
-        BadInput: query and prompt leave no room for a single passage in the model's context.
+        NoRoom: query and prompt leave no room for a single passage in the model's context.
     """
 
     def __init__(
@@ -213,7 +213,7 @@ class Matter:
         taken = self._overhead(count) + self._answer_tokens(count)
         share = (context - taken) // count
         if share < LEAST_TOKENS:
-            raise BadInput(
+            raise NoRoom(
                 f"query {self._name!r}: prompt, query and answer take {taken:,} of the {context:,} tokens that "
                 f"{self._lm.name} can hold, which leaves {max(0, share)} for each of {count} passage"
                 f"{'' if count == 1 else 's'}; shorten the query, ask about fewer documents at once, or take a model "

@@ -18,7 +18,7 @@ PARTS = ("stage 1", "stage 2")
 
 
 def two_stage_reasons(ranking: Ranking, dual: DualStage, *, top: int = 3) -> Explanations:
-    """The reasons for a ranking of the latest call of `dual`; none but those of its scores for any other.
+    """The reasons for a ranking of `dual`; none but those of its scores where it keeps no account of it (any more).
 
     Args:
         ranking: a finished ranking.
@@ -26,7 +26,7 @@ def two_stage_reasons(ranking: Ranking, dual: DualStage, *, top: int = 3) -> Exp
         top: how many documents get reasons.
     """
     account = dual.account(ranking)
-    is_fused = account is not None and bool(account.places)
+    is_fused = any(hit.placed for hit in ranking)
     own = _scored(ranking, dual.stage1, top, is_fused=is_fused)
     if account is None:
         return own

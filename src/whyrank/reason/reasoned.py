@@ -6,12 +6,12 @@ Numbers in it rank nothing: the order was made before, from the ranking alone, a
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from whyrank.rankers.overhearing import Thought
-from whyrank.reason.told import looked_up
+from whyrank.reason.told import LEAST_WORDS, QUOTED, looked_up
 from whyrank.text.sentences import split_sentences
 from whyrank.types import Comparison, Direct, Document, Evidence, Explanations, Ranking, Status
 
@@ -119,13 +119,25 @@ def _steps(thought: Thought) -> Iterator[Step]:
     for line in thought.text.splitlines():
         if _FINAL.search(line):
             continue
+        quoted = [found.span() for found in QUOTED.finditer(line) if len(found[0].split()) >= LEAST_WORDS]
         for start, end in split_sentences(line):
             sentence = line[start:end].strip()
             if any(map(str.isalpha, _LABEL.sub("", sentence))) and not _CHAIN.search(sentence):
-                yield _linked(sentence, thought.named)
+                yield _linked(list(_stretches(line, start, end, quoted)), thought.named)
 
 
-def _linked(sentence: str, named: Mapping[str, str]) -> Step:
+def _stretches(line: str, start: int, end: int, quoted: Sequence[tuple[int, int]]) -> Iterator[tuple[str, bool]]:
+    """A sentence of a line in pieces, each with whether it is quoted: a quotation may reach over several sentences."""
+    for opening, closing in quoted:
+        if start < closing and opening < end:
+            yield line[start : max(start, opening)], False
+            yield line[max(start, opening) : min(closing, end)], True
+            start = min(closing, end)
+    yield line[start:end], False
+
+
+def _linked(stretches: Sequence[tuple[str, bool]], named: Mapping[str, str]) -> Step:
+    """A sentence with ids for labels; what looks like a label in a quotation is a document's own."""
     names: list[str] = []
 
     def name(label: str) -> str | None:
@@ -133,6 +145,13 @@ def _linked(sentence: str, named: Mapping[str, str]) -> Step:
         if identifier is not None and identifier not in names:
             names.append(identifier)
         return identifier
+
+    text = "".join(words if is_quoted else _renamed(words, name) for words, is_quoted in stretches)
+    return Step(text.strip(), tuple(names))
+
+
+def _renamed(words: str, name: Callable[[str], str | None]) -> str:
+    """The words with ids for the labels that name something."""
 
     def bracketed(found: re.Match[str]) -> str:
         identifier = name(found[1])
@@ -144,10 +163,10 @@ def _linked(sentence: str, named: Mapping[str, str]) -> Step:
     # Ids may themselves look like labels, so what was replaced is not read again.
     parts: list[str] = []
     reached = 0
-    for found in _SPOKEN.finditer(sentence):
-        parts += [_LABEL.sub(bracketed, sentence[reached : found.start()]), spoken(found)]
+    for found in _SPOKEN.finditer(words):
+        parts += [_LABEL.sub(bracketed, words[reached : found.start()]), spoken(found)]
         reached = found.end()
-    return Step("".join([*parts, _LABEL.sub(bracketed, sentence[reached:])]), tuple(names))
+    return "".join([*parts, _LABEL.sub(bracketed, words[reached:])])
 
 
 def _shown(identifier: str | None, label: str) -> str:

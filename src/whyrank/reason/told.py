@@ -17,9 +17,9 @@ from whyrank.reason.quotes import find_quote
 from whyrank.reason.writers import NO_REASON
 from whyrank.types import Comparison, Direct, Document, Evidence, Explanations, Hit, Ranking, Status, Usage
 
-_QUOTED = re.compile(r'“([^“”]{1,2000})”|(?<!\w)"([^"]{1,2000})"(?!\w)')
+QUOTED = re.compile(r'“([^“”]{1,2000})”|(?<!\w)"([^"]{1,2000})"(?!\w)')
 _SENTENCE_END = re.compile(r"[.!?][\"”’)]*(?=\s|$)")
-_LEAST_WORDS = 2
+LEAST_WORDS = 2
 """A single word in quotation marks names a word and quotes no passage."""
 
 
@@ -123,9 +123,9 @@ def _text(said: Said) -> tuple[str, Status]:
 def looked_up(text: str, documents: Sequence[Document]) -> list[tuple[Evidence, ...]]:
     """What is quoted of each document, in the document's own words; what none of them holds, under the first."""
     found: list[list[Evidence]] = [[] for _ in documents]
-    for match in _QUOTED.finditer(text):
+    for match in QUOTED.finditer(text):
         quote = (match[1] or match[2]).strip()
-        if len(quote.split()) < _LEAST_WORDS:
+        if len(quote.split()) < LEAST_WORDS:
             continue
         spans = [find_quote(document, quote) for document in documents]
         place = next((n for n, span in enumerate(spans) if span is not None), 0)

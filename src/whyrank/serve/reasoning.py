@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import zip_longest
 from typing import NamedTuple
 
 from whyrank import reason
+from whyrank.rankers.dual_stage import DualStage
 from whyrank.reason.giving import with_reasons
 from whyrank.reason.told import Teller
 from whyrank.serve.models import Model
@@ -15,7 +17,7 @@ from whyrank.types import Comparison, Direct, Explanations, Hit, Ranking, Scorer
 
 
 class Reasons(NamedTuple):
-    """What is said of one hit.
+    """What is said of one hit, or a part of it where two stages have each a reason for it.
 
     Attributes:
         place: of the hit in the ranking, from 0.
@@ -36,7 +38,7 @@ def check_gives_reasons(model: Model, param: str) -> None:
     Raises:
         Refused: the model can give none.
     """
-    if model.writer is None and not isinstance(model.ranker, Scorer | Teller):
+    if model.writer is None and not isinstance(model.ranker, Scorer | Teller | DualStage):
         message = f"{param}: the model {model.name} gives no reasons; leave it out, or name another model"
         raise Refused("invalid_request", message, param=param)
 
@@ -99,14 +101,14 @@ async def compared(model: Model, ranking: Ranking, one: str, other: str) -> Comp
 
 
 def _by_hit(ranking: Ranking, found: Explanations) -> list[Reasons]:
-    """Reasons sorted by hit; the first bears the cost."""
-    direct = {own.document_id: own for own in found.direct}
-    above = {own.upper_id: own for own in found.comparisons}
+    """Reasons sorted by hit, several of one hit one after another; the first bears the cost."""
     usage = found.usage
     sorted_by_hit = []
     for place, identifier in enumerate(ranking.ids):
-        if identifier in direct or identifier in above:
-            sorted_by_hit.append(Reasons(place, direct.get(identifier), above.get(identifier), usage))
+        direct = [own for own in found.direct if own.document_id == identifier]
+        above = [own for own in found.comparisons if own.upper_id == identifier]
+        for both in zip_longest(direct, above):
+            sorted_by_hit.append(Reasons(place, *both, usage))
             usage = Usage()
     return sorted_by_hit
 

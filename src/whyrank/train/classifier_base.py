@@ -9,9 +9,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICA
 
 from whyrank.errors import BadInput, MissingFile
 from whyrank.lm.transformers_files import quiet, tokenizer_of, tried, weights_digest
-
-POOLER = "pooler"
-"""In the names of layers that belong to the head, though transformers counts some of them to the body."""
+from whyrank.rankers.classifier_network import POOLER
 
 
 class Base(NamedTuple):
