@@ -26,6 +26,7 @@ from collections.abc import Iterable
 from typing import Any
 
 LISTED = 30  # known names that an error lists; near matches are always named
+LONGEST = 200  # characters of an unknown name that an error repeats
 
 
 class WhyrankError(Exception):
@@ -111,7 +112,9 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     from difflib import get_close_matches
 
     names = sorted(known)
-    near = get_close_matches(name, names, n=3, cutoff=0.5)
+    is_long = len(name) > LONGEST
+    near = [] if is_long else get_close_matches(name, names, n=3, cutoff=0.5)
+    shown = f"{name[:LONGEST]}…" if is_long else name
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
-    return UnknownName(f"no {kind} called {name!r}; {hint}known: {', '.join(names[:LISTED])}{more}")
+    return UnknownName(f"no {kind} called {shown!r}; {hint}known: {', '.join(names[:LISTED])}{more}")

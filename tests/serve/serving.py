@@ -56,7 +56,7 @@ def talk(app: FastAPI, say: Callable[[httpx.AsyncClient], Awaitable[T]], **heade
     async def talking() -> T:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         given = {name.encode(): value for name, value in headers.items()}
-        async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=given) as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=given) as client:
             return await say(client)
 
     return asyncio.run(talking())

@@ -19,6 +19,7 @@ from serving import QUERY, TEXTS, Counting
 import whyrank
 from ended import Run
 from whyrank.config import load
+from whyrank.formats.json_values import dumps
 from whyrank.retrieve import BM25
 from whyrank.serve.mcp import Tools, create_server
 from whyrank.serve.mcp_results import TEXT_CHARACTERS
@@ -106,7 +107,7 @@ def test_an_assistant_starts_it_and_calls_every_tool_whatever_went_wrong_before(
         assert (best["above_next"], best["counterfactual"]) == (above.text, above.counterfactual.text)
         assert best["why"].startswith("“That is why the sky is blue.”")
         assert second["why"] is None
-        assert f"Above the next: {above.text}" in text_of(explained)
+        assert f"Above the next: {dumps(above.text)}" in text_of(explained)
         found = await client.call_tool("search", {"query": QUERY, "top_n": 1})
         assert found.structured_content is not None
         [hit] = found.structured_content["results"]

@@ -237,3 +237,53 @@ def test_a_dialect_of_text_embeddings_inference() -> None:
         "message": "much",
         "detail": "much",
     }
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        (b"127.0.0.1:8000", None, 200),
+        (b"localhost", b"http://localhost:8000", 200),
+        (b"[::1]:8000", None, 200),
+        (b"evil.example", None, 403),
+        (b"127.0.0.1", b"http://evil.example", 403),
+        (b"127.0.0.1", b"null", 403),
+        (b"[", None, 403),
+    ],
+)
+def test_a_page_from_elsewhere_cannot_have_a_browser_ask(
+    app: FastAPI, host: bytes, origin: bytes | None, status: int
+) -> None:
+    headers = {"host": host} | ({} if origin is None else {"origin": origin})
+    assert post(app, "/v1/rerank", {"query": "q", "documents": ["a"]}, **headers).status_code == status
+
+
+def test_too_many_documents_are_refused_before_anything_is_made_of_them(app: FastAPI) -> None:
+    answer = post(app, "/v1/rerank", {"query": "q", "documents": [1] * 5_000})
+    assert answer.status_code == 413
+    assert answer.json()["error"]["param"] == "documents"
+
+
+def test_a_long_unknown_name_is_not_echoed_whole(app: FastAPI) -> None:
+    answer = post(app, "/v1/rerank", {"query": "q", "documents": ["a"], "model": "x" * 15_000})
+    assert answer.status_code == 404
+    assert len(answer.content) < 5_000
+
+
+class Careless(Counting):
+    """Loses lists, or ends as a panic of native code does, when it is told to."""
+
+    def rerank_many(self, rankings: Any, **more: Any) -> Any:
+        if rankings[0].query.text == "lose":
+            return []
+        if rankings[0].query.text == "panic":
+            raise BaseException("panic")
+        return super().rerank_many(rankings, **more)
+
+
+@pytest.mark.parametrize("query", ["lose", "panic"])
+def test_one_bad_turn_does_not_end_a_model(query: str) -> None:
+    app = served(Careless())
+    assert post(app, "/v1/rerank", {"query": query, "documents": ["a"]}).status_code == 500
+    assert post(app, "/v1/rerank", {"query": "q", "documents": ["a"]}).status_code == 200
+    app.state.models.close()

@@ -18,7 +18,7 @@ import whyrank
 
 BODY = {"query": QUERY, "documents": TEXTS}
 PAYLOAD = json.dumps(BODY).encode()
-HEAD = b"POST /rerank HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n"
+HEAD = b"POST /rerank HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
 START_S = 120
 
 

@@ -30,9 +30,16 @@ def configured(config: Sequence[str] | None, flags: Mapping[str, Any]) -> Config
     Raises:
         BadInput: several files.
     """
-    files = [item for item in config or () if "=" not in item or Path(item).is_file()]
+    files = [item for item in config or () if "=" not in item or _is_file(item)]
     if len(files) > 1:
         raise BadInput(f"--config names {len(files)} files ({', '.join(files)}); give one, and key=value for the rest")
     overrides = [item for item in config or () if item not in files]
     overrides += [f"{key}={json.dumps(value)}" for key, value in flags.items() if value is not None]
     return Configured(files[0] if files else None, overrides)
+
+
+def _is_file(item: str) -> bool:
+    try:
+        return Path(item).is_file()
+    except OSError:  # longer than a name may be
+        return False

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator, Sequence
+from http.client import HTTPException
 from typing import Any, NamedTuple
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -153,8 +154,10 @@ def _asked(url: str, token: str | None) -> tuple[int, str]:
             return error.code, f"it answers {error.code}"
     except URLError as error:
         return 0, f"not reached: {error.reason}"
-    except (OSError, ValueError) as error:
-        return 0, f"not reached: {type(error).__name__} {error}"
+    except ValueError:
+        return 0, "not asked: its address or the token holds characters that no header can"
+    except (OSError, HTTPException) as error:
+        return 0, f"not reached: {type(error).__name__}"
 
 
 def _names(text: str) -> list[str] | None:
@@ -168,11 +171,16 @@ def _names(text: str) -> list[str] | None:
 def _address(url: str | None) -> str | None:
     if url is None:
         return None
-    parts = urlsplit(url)
+    wrong = f"{url!r} is no address of a server; give one like http://localhost:8000"
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise BadInput(wrong) from None
     if "@" in parts.netloc:
         raise BadInput("the address of the server holds a user or password; give the token as --config token=env:NAME")
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise BadInput(f"{url!r} is no address of a server; give one like http://localhost:8000")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or len(url.split()) != 1:
+        raise BadInput(wrong)
     return url.rstrip("/")
 
 

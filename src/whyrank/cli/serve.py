@@ -46,7 +46,7 @@ def serve(
         require(package, extra="serve", purpose="the server")
     from whyrank.serve.app import create_app
     from whyrank.serve.running import Server, address, listening
-    from whyrank.serve.settings import ServeSettings
+    from whyrank.serve.settings import LOOPBACK, ServeSettings
 
     given = {"host": host, "port": port, "threads": threads, "models": ranker and [ranker]}
     settings = load(ServeSettings, *configured(config, given))
@@ -57,11 +57,8 @@ def serve(
         if not quiet:
             logging.basicConfig(format="%(message)s")
             logging.getLogger("whyrank.serve").setLevel(logging.INFO)
-        if settings.host not in _LOOPBACK and settings.token is None and not quiet:
+        if settings.host not in LOOPBACK and settings.token is None and not quiet:
             say(f"whoever reaches {settings.host} may use this server; the setting 'token' asks for one", label="note")
         names = ", ".join(served.label for served in settings.models)
         told = f"serving {names} at {address(listener)}; Ctrl-C stops"
         Server(app, settings, lambda: None if quiet else say(told)).run([listener])
-
-
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})

@@ -4,6 +4,7 @@ rerank = WhyrankReranker(retrieve=dspy.Retrieve(k=50), k=5, reasons=3)
 rerank("why is the sky blue?").passages
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -64,7 +65,15 @@ class WhyrankReranker(dspy.Module):
                 raise BadInput("there are no passages and no retriever; give passages=[…], or retrieve=… once")
             found = self.retrieve(query)
             passages = getattr(found, "passages", found)
-        assert passages is not None
+        return self._best(query, passages, k)
+
+    async def aforward(
+        self, query: str, passages: Sequence[Any] | None = None, k: int | None = None
+    ) -> dspy.Prediction:
+        """The same without holding the event loop."""
+        return await asyncio.to_thread(self.forward, query, passages, k)
+
+    def _best(self, query: str, passages: Sequence[Any], k: int | None) -> dspy.Prediction:
         ranked = reranked(
             query,
             [_text(passage) for passage in passages],

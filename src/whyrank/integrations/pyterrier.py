@@ -66,7 +66,7 @@ class WhyrankTransformer(pt.Transformer):
         if missing := [name for name in needed if name not in inp.columns]:
             raise BadInput(f"the frame has no column {missing[0]!r}; it has {', '.join(map(str, inp.columns))}")
         told = [REASON, QUOTE, COMPARISON] if self.reasons else []
-        groups = [self._ranked(group, told) for _, group in inp.groupby("qid", sort=False)]
+        groups = [self._ranked(group, told) for _, group in inp.groupby("qid", sort=False, dropna=False)]
         if groups:
             return pd.concat(groups, ignore_index=True)
         return inp.assign(score=pd.Series(dtype="float64"), rank=pd.Series(dtype="int64"), **dict.fromkeys(told, ""))

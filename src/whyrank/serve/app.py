@@ -65,7 +65,7 @@ def create_app(settings: ServeSettings, *, rankers: Mapping[str, Reranker] | Non
     app.include_router(search_routes(corpora, models, settings.limits))
     app.include_router(telling_routes(models, settings.limits, metrics, drain))
     show_page(app)
-    app.add_middleware(Guard, drain=drain, metrics=metrics, token=token, limits=settings.limits)
+    app.add_middleware(Guard, drain=drain, metrics=metrics, token=token, hosts=settings.trusted, limits=settings.limits)
     app.add_exception_handler(Refused, _refuse)
     app.add_exception_handler(WhyrankError, _refuse)
     app.add_exception_handler(HTTPException, _refuse)

@@ -170,10 +170,10 @@ class Batcher:
         """Rank all lists at once; if that fails, each alone, so that one bad list harms no other."""
         given = [job.ranking for job in jobs if job.ranking is not None]
         try:
-            ranked = self._ranker.rerank_many(given)
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever asked
+            ranked = self._all(given)
+        except BaseException as error:  # noqa: BLE001 - it belongs to whoever asked, and must not end the worker
             if len(jobs) == 1:
-                jobs[0].done.set_exception(error)
+                jobs[0].done.set_exception(_forwarded(error))
                 return
             for job, ranking in zip(jobs, given, strict=True):
                 _settle(job, partial(self._alone, ranking))
@@ -182,7 +182,13 @@ class Batcher:
             job.done.set_result(ranking)
 
     def _alone(self, ranking: Ranking) -> Ranking:
-        return self._ranker.rerank_many([ranking])[0]
+        return self._all([ranking])[0]
+
+    def _all(self, given: Sequence[Ranking]) -> list[Ranking]:
+        ranked = self._ranker.rerank_many(given)
+        if len(ranked) != len(given):
+            raise RuntimeError(f"the ranker gave {len(ranked)} rankings for {len(given)}")
+        return ranked
 
     def _tell(self, jobs: Sequence[_Job], seconds: float) -> None:
         tokens = sum(job.tokens for job in jobs)
@@ -194,6 +200,13 @@ class Batcher:
 
 def _settle(job: _Job, work: Callable[[], Any]) -> None:
     try:
-        job.done.set_result(work())
-    except Exception as error:  # noqa: BLE001 - it belongs to whoever asked
-        job.done.set_exception(error)
+        found = work()
+    except BaseException as error:  # noqa: BLE001 - it belongs to whoever asked, and must not end the worker
+        job.done.set_exception(_forwarded(error))
+    else:
+        job.done.set_result(found)
+
+
+def _forwarded(error: BaseException) -> Exception:
+    """An error as whoever waits for it may get it: what would end a program ends no server."""
+    return error if isinstance(error, Exception) else RuntimeError(type(error).__name__)

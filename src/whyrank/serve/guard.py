@@ -5,6 +5,7 @@ import time
 from contextlib import suppress
 from hmac import compare_digest
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from starlette.requests import ClientDisconnect
@@ -41,12 +42,23 @@ class Guard:
         drain: shared with what runs the server.
         metrics: where requests are counted.
         token: what a request must bring; nothing if None.
+        hosts: names that a request must come under; any if None.
         limits: how many requests may be under way, and for how long.
     """
 
-    def __init__(self, app: ASGIApp, *, drain: Drain, metrics: Metrics, token: str | None, limits: Limits) -> None:
-        self._app, self._drain, self._metrics, self._limits = app, drain, metrics, limits
-        self._token = None if token is None else token.encode()
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        drain: Drain,
+        metrics: Metrics,
+        token: str | None,
+        hosts: frozenset[str] | None,
+        limits: Limits,
+    ) -> None:
+        self._app, self._drain, self._metrics, self._limits, self._hosts = app, drain, metrics, limits, hosts
+        self._token = None if token is None else token.strip().encode()
+        self._taken = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -90,21 +102,42 @@ class Guard:
         if self._drain.is_begun and path not in ALWAYS:
             refused = Refused("unavailable", "the server is stopping; ask another", retry_s=1)
             await self._turned_away(refused, scope, receive, send)
-        elif self._drain.under_way > self._limits.under_way and path not in ALWAYS:
-            message = f"{self._limits.under_way:,} requests are under way, and no more may; try again in a second"
-            await self._turned_away(Refused("overloaded", message, retry_s=1), scope, receive, send)
+        elif not self._is_from_here(scope):
+            refused = Refused(
+                "forbidden", "asked under a name that is not this server's; the setting 'hosts' allows it"
+            )
+            await self._turned_away(refused, scope, receive, send)
         elif not (path in OPEN or path.startswith("/static/") or self._is_known(scope)):
             refused = Refused("unauthorized", "no token, or a wrong one; send Authorization: Bearer TOKEN")
-            await _answer(refused, scope, receive, send)
+            await self._turned_away(refused, scope, receive, send)
+        elif self._taken >= self._limits.under_way and path not in ALWAYS:
+            message = f"{self._limits.under_way:,} requests are under way, and no more may; try again in a second"
+            await self._turned_away(Refused("overloaded", message, retry_s=1), scope, receive, send)
         else:
-            await self._app(scope, receive, send)
+            self._taken += 1
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._taken -= 1
 
     async def _turned_away(self, refused: Refused, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer and close, when the body is there: to close before it is read would reset the client's connection."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(BODY_S):
-                await _discard(receive, self._limits.body_bytes)
-        await _answer(refused, scope, receive, send, close=True)
+        if b"expect" not in dict(scope["headers"]):  # who asks first whether it may send has sent nothing
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BODY_S):
+                    await _discard(receive, self._limits.body_bytes)
+        await _answer(refused, scope, receive, send)
+
+    def _is_from_here(self, scope: Scope) -> bool:
+        """Whether host and, where a browser names one, origin are names of this server."""
+        if self._hosts is None:
+            return True
+        headers = dict(scope["headers"])
+        named = [b"//" + headers.get(b"host", b""), headers.get(b"origin", b"")]
+        try:
+            return all(urlsplit(name.decode("latin-1")).hostname in self._hosts for name in named if name)
+        except ValueError:
+            return False
 
     def _is_known(self, scope: Scope) -> bool:
         if self._token is None:
@@ -130,7 +163,7 @@ async def _discard(receive: Receive, most: int) -> None:
         is_more = message.get("more_body", False)
 
 
-async def _answer(refused: Refused, scope: Scope, receive: Receive, send: Send, *, close: bool = False) -> None:
-    headers = refused.headers | ({"Connection": "close"} if close else {})
+async def _answer(refused: Refused, scope: Scope, receive: Receive, send: Send) -> None:
+    headers = refused.headers | {"Connection": "close"}
     tei = scope["state"]["is_tei"]
     await Json(refused.body(tei=tei), refused.status, headers)(scope, receive, send)

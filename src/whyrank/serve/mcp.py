@@ -105,6 +105,7 @@ class Tools:
         """Search an index, rerank what is found, and show the best with the sentence that speaks for each."""
         async with self._attended():
             check_query(query)
+            check_tokens(query, (), self._limits)
             index, chosen = self._corpus(corpus), self._models.named(model)
             most = min(depth, self._limits.documents)
             found = await to_thread.run_sync(partial(index.search, Query("1", query), most))
@@ -123,7 +124,8 @@ class Tools:
     async def _ranked(self, query: str, documents: Sequence[Any], model: str | None) -> tuple[Model, Ranking]:
         body = ExplainBody.model_construct(query=query, documents=list(documents))
         chosen = self._models.named(model)
-        return chosen, await chosen.batcher.rank(candidates(body), check_size(body, self._limits))
+        tokens = check_size(body, self._limits)
+        return chosen, await chosen.batcher.rank(candidates(body), tokens)
 
     async def _quoted(self, model: Model, found: Ranking, top_n: int, *, shows: bool) -> CallToolResult:
         kept = found.top(top_n)

@@ -127,7 +127,7 @@ def _told(result: Result) -> str:
         ("Above the next", result.above_next),
         ("What would turn it", result.counterfactual),
     )
-    lines += [f"   {label}: {_line(reason)}" for label, reason in reasons if reason is not None]
+    lines += [f"   {label}: {_quoted(flat(reason).strip())}" for label, reason in reasons if reason is not None]
     return "\n".join(lines)
 
 

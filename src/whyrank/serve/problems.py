@@ -17,6 +17,7 @@ from whyrank.errors import BadInput, BudgetSpent, ModelError, ModelUnavailable, 
 Code: TypeAlias = Literal[
     "invalid_request",
     "unauthorized",
+    "forbidden",
     "not_found",
     "method_not_allowed",
     "timeout",
@@ -29,6 +30,7 @@ Code: TypeAlias = Literal[
 STATUS: Mapping[Code, int] = {
     "invalid_request": 422,
     "unauthorized": 401,
+    "forbidden": 403,
     "not_found": 404,
     "method_not_allowed": 405,
     "timeout": 504,

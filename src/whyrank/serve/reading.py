@@ -32,6 +32,10 @@ async def read(request: Request, shape: type[B], limits: Limits) -> B:
     if not isinstance(value, dict):
         raise _unreadable(f"holds {type(value).__name__}")
     request.state.is_tei = "texts" in value
+    for key in ("documents", "texts", "scores"):  # before anything is made of each
+        given = value.get(key)
+        if isinstance(given, list) and len(given) > limits.documents:
+            raise _too_large(f"{len(given):,} {key}; at most {limits.documents:,} are accepted", key)
     try:
         return shape.model_validate(value)
     except ValidationError as error:

@@ -70,8 +70,8 @@ def ranking_routes(models: Models, limits: Limits) -> APIRouter:
 
 async def ranked(request: Request, body: Asking, model: Model, limits: Limits) -> Ranking:
     """The order of what a request gave, within its deadline."""
-    given = candidates(body)
-    return await attended(model.batcher.rank(given, check_size(body, limits)), request, limits)
+    tokens = check_size(body, limits)
+    return await attended(model.batcher.rank(candidates(body), tokens), request, limits)
 
 
 async def explained(model: Model, ranking: Ranking, top: int) -> Explanations:

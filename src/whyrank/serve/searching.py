@@ -54,6 +54,7 @@ def search_routes(corpora: Corpora, models: Models, limits: Limits) -> APIRouter
     async def search(request: Request) -> Response:
         body = await read(request, SearchBody, limits)
         check_query(body.query)
+        check_tokens(body.query, (), limits)
         index, model = corpora.named(body.corpus), models.named(body.model)
         depth = min(body.depth, limits.documents)
         found = await attended(to_thread.run_sync(_found, index, body.query, depth), request, limits)

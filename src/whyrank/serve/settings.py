@@ -65,6 +65,10 @@ class Limits(Settings):
     drain_s: Positive = 30.0
 
 
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+"""What this machine is called by itself."""
+
+
 def _served(value: Any) -> Any:
     return {"ranker": value} if isinstance(value, str) else value
 
@@ -78,6 +82,8 @@ class ServeSettings(Settings):
         models: what is served; the first is used where a request names none.
         corpora: indexes of `whyrank index` that can be searched: name → folder.
         token: what requests must bring as a bearer token; nothing if None.
+        hosts: names under which browsers may reach a server that listens to this machine alone and wants no token,
+            beside those of this machine: what a proxy before it is called.
         threads: processor threads of our own rankers; as many as there are if None.
         limits: what a request may hold, and how much may wait.
     """
@@ -87,8 +93,19 @@ class ServeSettings(Settings):
     models: Annotated[tuple[Annotated[Served, BeforeValidator(_served)], ...], Field(min_length=1)] = (Served(),)
     corpora: Mapping[str, str] = {}
     token: Secret | None = None
+    hosts: tuple[str, ...] = ()
     threads: Count | None = None
     limits: Limits = Limits()
+
+    @property
+    def trusted(self) -> frozenset[str] | None:
+        """Names that a request must come under; None for any, where a token or an open address says who may ask.
+
+        Else any page that a person visits could have a browser ask this server, under a name that points here.
+        """
+        if self.token is not None or self.host not in LOOPBACK:
+            return None
+        return LOOPBACK | frozenset(name.lower() for name in self.hosts)
 
     @model_validator(mode="after")
     def _names_differ(self) -> "ServeSettings":
