@@ -50,6 +50,7 @@ def test_the_settings_of_rerank() -> None:
         "threads": None,
         "model": None,
         "ask": None,
+        "then": None,
     }
     with pytest.raises(ValidationError):
         settings.depth = 3
