@@ -7,24 +7,22 @@ the bit in isolated mode, to 1e-5 in fast mode.
 import hashlib
 import json
 import math
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 from whyrank._extras import require
-from whyrank.errors import BadInput, ModelUnavailable
-from whyrank.lm.transformers import is_out_of_memory
+from whyrank.errors import BadInput
 from whyrank.lm.transformers_work import Reading, jobs
 from whyrank.rankers.classifier_folder import KIND, fetched, peeked, read_classifier
 from whyrank.rankers.known import full_id, known_classifiers
-from whyrank.rankers.outcome import check_depth, in_order
+from whyrank.rankers.outcome import check_depth
 from whyrank.rankers.pair_format import PairFormat
+from whyrank.rankers.pair_reading import Mode, PairRead, check_reading, reranked, within_memory
 from whyrank.rankers.student import HALF_PRECISION, TOLERANCES
 from whyrank.rankers.student_folder import is_student
-from whyrank.types import Progress, Ranking, Usage
+from whyrank.types import Progress, Ranking
 
 if TYPE_CHECKING:
     from whyrank.rankers.classifier_network import ClassifierNetwork
@@ -55,13 +53,10 @@ class ClassifierRanker:
         network: "ClassifierNetwork",
         model: str,
         *,
-        mode: Literal["fast", "isolated"] = "fast",
+        mode: Mode = "fast",
         batch_tokens: int = 16_384,
     ) -> None:
-        if mode not in ("fast", "isolated"):
-            raise BadInput(f"no mode {mode!r}; give fast or isolated")
-        if batch_tokens < 1:
-            raise BadInput(f"batch_tokens={batch_tokens}; give a number of at least 1")
+        check_reading(mode, batch_tokens)
         dtype = str(network.model.base_model.dtype).removeprefix("torch.")
         self.network = network
         self.mode = mode
@@ -87,22 +82,13 @@ class ClassifierRanker:
             ModelUnavailable: memory does not suffice.
         """
         check_depth(depth)
-        started = time.perf_counter()
-        write = self.network.fmt.text_of
-        texts = [[(r.query.text, write(hit.document)) for hit in r.hits[:depth]] for r in rankings]
-        read = self._read([pair for own in texts for pair in own], progress)
-        seconds = time.perf_counter() - started
-        total = sum(one.tokens for one in read) or 1
-        result, start = [], 0
-        for ranking, own in zip(rankings, texts, strict=True):
-            mine = read[start : start + len(own)]
-            start += len(own)
-            tokens, cached = sum(one.tokens for one in mine), sum(one.cached for one in mine)
-            documents = sum(one.cached < one.tokens for one in mine)
-            usage = Usage(documents, documents, tokens, cached, seconds=seconds * tokens / total)
-            cuts = [one.left_out for one in mine]
-            result.append(in_order(ranking, [one.score for one in mine], ranker=self.name, usage=usage, cuts=cuts))
-        return result
+        return reranked(
+            rankings,
+            lambda pairs: self._read(pairs, progress),
+            text_of=self.network.fmt.text_of,
+            depth=depth,
+            ranker=self.name,
+        )
 
     def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """Rerank one list."""
@@ -117,24 +103,24 @@ class ClassifierRanker:
         """
         return [one.score for one in self._read(pairs, progress)]
 
-    def _read(self, pairs: Sequence[tuple[str, str]], progress: Progress | None) -> list["_Read"]:
+    def _read(self, pairs: Sequence[tuple[str, str]], progress: Progress | None) -> list[PairRead]:
         import torch
 
         distinct = list(dict.fromkeys(pairs))
         rows = self.network.rows(distinct)
         readings = [Reading(n, list(row.tokens), len(row.tokens) - 1, (), True) for n, row in enumerate(rows)]
-        found: dict[tuple[str, str], _Read] = {}
+        found: dict[tuple[str, str], PairRead] = {}
         for job in jobs(readings, limit=self._batch_tokens, shares=self._shares, vocabulary=1):
             prefix, cached = None, 0
             for batch in job.batches:
                 own = [rows[reading.place] for reading in batch]
-                with torch.inference_mode(), self._within_memory():
+                with torch.inference_mode(), within_memory(self.name, self._batch_tokens):
                     if job.prefix and prefix is None:
                         prefix = self.network.prefix(job.prefix)
                     scores = self.network.scores(own, prefix).tolist()
                 for reading, row, score in zip(batch, own, scores, strict=True):
                     self._check(score, distinct[reading.place])
-                    found[distinct[reading.place]] = _Read(score, len(row.tokens), cached, row.left_out)
+                    found[distinct[reading.place]] = PairRead(score, len(row.tokens), row.left_out, cached)
                     cached = len(job.prefix)
                 if progress:
                     progress(len(found), len(distinct))
@@ -148,26 +134,6 @@ class ClassifierRanker:
                 "its weights are damaged, or its dtype is too narrow: give dtype float32 or bfloat16"
             )
 
-    @contextmanager
-    def _within_memory(self) -> Iterator[None]:
-        try:
-            yield
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            raise ModelUnavailable(
-                f"{self.name} ran out of memory; give fewer batch_tokens (now {self._batch_tokens:,})"
-            ) from error
-
-
-class _Read(NamedTuple):
-    """What was read of a pair; `cached` of its tokens had been read for another."""
-
-    score: float
-    tokens: int
-    cached: int
-    left_out: int
-
 
 def load_classifier(
     id_or_folder: str | Path,
@@ -175,7 +141,7 @@ def load_classifier(
     base: str | None = None,
     device: str | None = None,
     dtype: str = "auto",
-    mode: Literal["fast", "isolated"] = "fast",
+    mode: Mode = "fast",
     batch_tokens: int = 16_384,
     fmt: PairFormat | None = None,
     threads: int | None = None,

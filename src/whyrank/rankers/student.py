@@ -8,18 +8,18 @@ after the order is made, and in their own words: what they quote is looked up by
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from whyrank._extras import require
-from whyrank.errors import BadInput, MissingFile, ModelUnavailable
+from whyrank.errors import BadInput, MissingFile
 from whyrank.lm.prefixes import buckets
-from whyrank.lm.transformers import is_out_of_memory
 from whyrank.lm.transformers_work import Row
-from whyrank.rankers.outcome import check_depth, in_order
+from whyrank.rankers.outcome import check_depth
+from whyrank.rankers.pair_reading import Mode, PairRead, check_reading, reranked, within_memory
 from whyrank.rankers.student_folder import FILES, KIND, Manifest, read_manifest
 from whyrank.rankers.student_prompt import Kind
 from whyrank.types import Progress, Ranking, Usage
@@ -86,16 +86,13 @@ class StudentRanker:
         network: "Network",
         manifest: Manifest,
         *,
-        mode: Literal["fast", "isolated"] = "fast",
+        mode: Mode = "fast",
         batch_tokens: int = 16_384,
     ) -> None:
         from whyrank.lm.transformers_reading import can_share
         from whyrank.lm.transformers_writing import Writer
 
-        if mode not in ("fast", "isolated"):
-            raise BadInput(f"no mode {mode!r}; give fast or isolated")
-        if batch_tokens < 1:
-            raise BadInput(f"batch_tokens={batch_tokens}; give a number of at least 1")
+        check_reading(mode, batch_tokens)
         self.kinds = TAUGHT.get(manifest.reasons, ())
         self.mode = mode
         self.tolerance = 0.0 if mode == "isolated" else TOLERANCES.get(manifest.dtype, HALF_PRECISION)
@@ -128,20 +125,13 @@ class StudentRanker:
             ModelUnavailable: memory does not suffice.
         """
         check_depth(depth)
-        started = time.perf_counter()
-        texts = [[(r.query.text, hit.document.full_text) for hit in r.hits[:depth]] for r in rankings]
-        read = self._read([pair for own in texts for pair in own], progress)
-        seconds = time.perf_counter() - started
-        total = sum(one.tokens for one in read) or 1
-        result, start = [], 0
-        for ranking, own in zip(rankings, texts, strict=True):
-            mine = read[start : start + len(own)]
-            start += len(own)
-            tokens = sum(one.tokens for one in mine)
-            usage = Usage(len(own), documents=len(own), prompt_tokens=tokens, seconds=seconds * tokens / total)
-            cuts = [one.left_out for one in mine]
-            result.append(in_order(ranking, [one.score for one in mine], ranker=self.name, usage=usage, cuts=cuts))
-        return result
+        return reranked(
+            rankings,
+            lambda pairs: self._read(pairs, progress),
+            text_of=attrgetter("full_text"),
+            depth=depth,
+            ranker=self.name,
+        )
 
     def rerank(self, ranking: Ranking, *, depth: int | None = None) -> Ranking:
         """Rerank one list."""
@@ -187,7 +177,7 @@ class StudentRanker:
         for bucket in buckets([len(prompt) + most for prompt in prompts], self._writing_tokens):
             started = time.perf_counter()
             rows = [Row(prompts[place], most) for place in bucket]
-            with self._within_memory():
+            with within_memory(self.name, self._batch_tokens):
                 written = self._writer.write(rows)
             seconds = (time.perf_counter() - started) / len(bucket)
             for place, one in zip(bucket, written, strict=True):
@@ -197,38 +187,21 @@ class StudentRanker:
                     on_said(place, said[place])
         return [said[place] for place in range(len(asked))]
 
-    def _read(self, pairs: Sequence[tuple[str, str]], progress: Progress | None) -> list["_Read"]:
+    def _read(self, pairs: Sequence[tuple[str, str]], progress: Progress | None) -> list[PairRead]:
         import torch
 
         distinct = list(dict.fromkeys(pairs))
         parts = [self._network.renderer.parts(query, document) for query, document in distinct]
         rows = [[*one.prefix, *one.suffix] for one in parts]
-        found: dict[tuple[str, str], _Read] = {}
+        found: dict[tuple[str, str], PairRead] = {}
         for bucket in buckets([len(row) for row in rows], self._batch_tokens):
-            with torch.inference_mode(), self._within_memory():
+            with torch.inference_mode(), within_memory(self.name, self._batch_tokens):
                 scores = self._network.scores([rows[place] for place in bucket]).tolist()
             for place, score in zip(bucket, scores, strict=True):
-                found[distinct[place]] = _Read(score, len(rows[place]), parts[place].left_out)
+                found[distinct[place]] = PairRead(score, len(rows[place]), parts[place].left_out)
             if progress:
                 progress(len(found), len(distinct))
         return [found[pair] for pair in pairs]
-
-    @contextmanager
-    def _within_memory(self) -> Iterator[None]:
-        try:
-            yield
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            raise ModelUnavailable(
-                f"{self.name} ran out of memory; give fewer batch_tokens (now {self._batch_tokens:,})"
-            ) from error
-
-
-class _Read(NamedTuple):
-    score: float
-    tokens: int
-    left_out: int
 
 
 def load_folder(
@@ -236,7 +209,7 @@ def load_folder(
     *,
     base: str | None = None,
     device: str | None = None,
-    mode: Literal["fast", "isolated"] = "fast",
+    mode: Mode = "fast",
     batch_tokens: int = 16_384,
     threads: int | None = None,
 ) -> StudentRanker:
