@@ -1,6 +1,7 @@
 """The folder of two stages: written whole, loaded over one base, named as any ranker is; a second stage by settings."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,15 @@ def test_nothing_is_written_over(dual: Path, stages: Path) -> None:
     with pytest.raises(Unwritable, match="something else stands there"):
         write_dual(dual, stages / "stage1", stages / "stage2")
     assert (dual / "dual.json").read_bytes() == before
+
+
+def test_a_student_is_not_written_over(stages: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "student"
+    shutil.copytree(stages / "stage1", precious)
+    before = sorted(path.name for path in precious.rglob("*"))
+    with pytest.raises(Unwritable, match="something else stands there"):
+        write_dual(precious, "evidence", stages / "stage2")
+    assert sorted(path.name for path in precious.rglob("*")) == before
 
 
 def test_what_is_no_stage(stages: Path, tmp_path: Path) -> None:

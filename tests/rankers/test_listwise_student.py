@@ -228,6 +228,22 @@ def test_passes_of_other_threads_wait(root: Path, first: StudentRanker) -> None:
     assert found == [before]
 
 
+def test_an_adapter_that_could_not_be_read_is_not_there_the_next_time(
+    root: Path, first: StudentRanker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*_: object) -> None:
+        raise Corrupt("damaged")
+
+    before = set(first._network.adapted.peft_config)
+    with monkeypatch.context() as patched:
+        patched.setattr("whyrank.rankers.adapters.restore_adapter", damaged)
+        for _ in range(2):
+            with pytest.raises(Corrupt, match="damaged"):
+                load_listwise(root / "second", beside=first._network)
+    assert set(first._network.adapted.peft_config) == before
+    load_listwise(root / "second", beside=first._network)
+
+
 def test_adapters_of_different_bases(root: Path, tmp_path: Path, first: StudentRanker) -> None:
     base = tiny_students.base(tmp_path / "base", "llama", rms_norm_eps=1e-3)
     other = saved(tmp_path, base, "second")

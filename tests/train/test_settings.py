@@ -81,3 +81,11 @@ def test_kinds_of_reasons(reasons: str, kinds: tuple[str, ...]) -> None:
 
 def test_a_temperature_belongs_to_losses_that_take_one() -> None:
     assert checked(LossSettings, {"listwise": "list_net", "temperature": 2.0}).temperature == 2.0
+
+
+def test_a_loss_that_learns_nothing_from_scores_below_0_is_refused_for_scores() -> None:
+    loss = {"listwise": "softmax_cross_entropy"}
+    with pytest.raises(BadInput, match="learns nothing from one below 0"):
+        made(data={"targets": "scores"}, loss=loss)
+    assert made(data={"targets": "labels"}, loss=loss).loss.listwise == "softmax_cross_entropy"
+    made(data={"targets": "scores"}, loss={**loss, "weights": {"listwise": 0}})
