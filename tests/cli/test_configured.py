@@ -12,8 +12,8 @@ def test_files_settings_and_flags(tmp_path: Path) -> None:
     odd = tmp_path / "a=b.yaml"
     odd.write_text("")
     found = configured([str(odd), "depth=3"], {"top_k": 5, "ranker": None})
-    assert found == (str(odd), ["depth=3", "top_k=5"])
     assert found.names("anything")
+    assert found == (str(odd), ["depth=3", "top_k=5"])
     assert configured(["depth=3"], {}).names("depth")
     assert not configured(["depth=3"], {}).names("dep")
 
