@@ -1,8 +1,11 @@
 """A server under load: ours against plain FastAPI around a CrossEncoder of sentence-transformers with the same weights.
 
     python bench/serve_load.py [--clients 64] [--documents 20] [--seconds 30]
+    python bench/serve_load.py --soak MINUTES    1 % of the requests wrong, 1 % broken off: 5xx, lost answers, memory
+    python bench/serve_load.py --overload 5      five times what it can answer: statuses, times, recovery
 
-Three servers, each a process of its own, one after the other on the same machine:
+The last two strain `whyrank serve` as it comes, and end with 1 where a figure is not what it must be. The first has
+three servers, each a process of its own, one after the other on the same machine:
 
     peer      FastAPI, one lock, CrossEncoder.predict: the student's merged body, mean pooling, its head (torch, fp32)
     same      whyrank serve with a ranker that computes that function and nothing else
@@ -18,7 +21,6 @@ import os
 import platform
 import random
 import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,6 +32,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import numpy as np
+from serve_strain import overload, soak, started
 
 from whyrank.datasets.demo import load_demo
 from whyrank.encode.adapters import shipped_adapter
@@ -128,14 +131,14 @@ def _state() -> dict[str, Any]:
     return {name: np.ascontiguousarray(value, np.float32) for name, value in state.items()}
 
 
-def serve(which: str) -> None:
+def serve(which: str, limits: dict[str, float]) -> None:
     """Be one of the servers, on a free port that is printed."""
     from whyrank.serve.app import create_app
     from whyrank.serve.running import Server, address, listening
     from whyrank.serve.settings import Limits, Served, ServeSettings
 
     served = {"same": (Served(name="same"),)}.get(which, (Served(),))
-    settings = ServeSettings(port=0, models=served, limits=Limits(seconds=600))
+    settings = ServeSettings(port=0, models=served, limits=Limits.model_validate(limits))
     if which == "peer":
         _serve_peer()
         return
@@ -217,31 +220,37 @@ def drawn(count: int, documents: int) -> list[dict[str, Any]]:
 
 def measured(which: str, bodies: Sequence[dict[str, Any]], given: argparse.Namespace) -> tuple[Load, list[float]]:
     """The load of one server, and its scores of the first request by document."""
-    command = [sys.executable, __file__, "--serve", which]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        url = process.stdout.readline().strip()
-        first = httpx.post(f"{url}/rerank", json=bodies[0], timeout=600).json()["results"]
+    with started(which) as server:
+        first = httpx.post(f"{server.url}/rerank", json=bodies[0], timeout=600).json()["results"]
         scores = [result["score"] for result in sorted(first, key=lambda result: result["index"])]
-        return asyncio.run(load(url, process.pid, bodies, given.clients, given.seconds)), scores
-    finally:
-        process.terminate()
-        process.wait()
+        return asyncio.run(load(server.url, server.process, bodies, given.clients, given.seconds)), scores
 
 
 def main() -> None:
-    """Print the table."""
+    """Print what is measured."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--serve", choices=SERVERS)
+    parser.add_argument("--wait-s", type=float)
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--documents", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--soak", type=float, metavar="MINUTES")
+    parser.add_argument("--overload", type=float, metavar="TIMES")
     given = parser.parse_args()
     if given.serve:
-        serve(given.serve)
+        serve(given.serve, {"seconds": 600} if given.wait_s is None else {"wait_s": given.wait_s})
         return
     bodies = drawn(50, given.documents)
+    if given.soak:
+        with started("default") as server:
+            sys.exit(not asyncio.run(soak(server, bodies, given.clients, 60 * given.soak)))
+    if given.overload:
+        sys.exit(not overload(bodies, given.overload, given.seconds))
+    compare(bodies, given)
+
+
+def compare(bodies: Sequence[dict[str, Any]], given: argparse.Namespace) -> None:
+    """Print the table of the three servers."""
     names = ("fastapi", "uvicorn", "sentence-transformers", "torch", "onnxruntime")
     print(f"python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in names))
     load_1 = os.getloadavg()[0]

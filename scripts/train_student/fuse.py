@@ -60,6 +60,7 @@ def main() -> None:
     """Print every scale's figures and the choice."""
     parser = argparse.ArgumentParser(description="Fuse student and evidence.")
     parser.add_argument("--data-folder", type=Path, default=Path("build/student"))
+    parser.add_argument("--groups", type=Path, help="where groups.npz is, if not there")
     parser.add_argument("--adapter", type=Path, required=True)
     given = parser.parse_args()
     curves = {}
@@ -72,7 +73,7 @@ def main() -> None:
         )
         curves[name] = [mean_ndcg(found, base + scale * read) for scale in GRID]
     curves["held-out teacher lists"] = on_held_out_lists(
-        Data(given.data_folder / "groups.npz"), restored(given.adapter)
+        Data((given.groups or given.data_folder) / "groups.npz"), restored(given.adapter)
     )
     print("| set | " + " | ".join(f"{scale:g}" for scale in GRID) + " |\n|" + "---|" * (len(GRID) + 1))
     mean = np.mean(list(curves.values()), axis=0)

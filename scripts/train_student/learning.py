@@ -29,9 +29,12 @@ RESEARCH = {
 OPEN = {"squad": 1.0, "nq": 0.5, "pubmedqa": 0.5, "medquad": 1.0}
 OPEN_PLAIN = {"squad": 0.4, "nq": 0.7, "pubmedqa": 0.7, "medquad": 1.0}
 LISTS = {"dual-reasons": 1.0, "windows": 1.0}
+TOGETHER = {**dict.fromkeys(RESEARCH, 1.0), "dual-reasons": 2.0, "pool": 1.0}  # of what `together.py` drew by RESEARCH
 SHARES = {
     "broad": BROAD, "residual": RESIDUAL, "research": RESEARCH, "open-plain": OPEN_PLAIN, "open": OPEN, "lists": LISTS,
+    "together": TOGETHER,
 }  # fmt: skip
+TEMPERATURE = 2.0  # of what is taught, as published for DeAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Settings:
     pairwise: float = 0.4
     listwise: float = 0.4
     evidence: float = 0.2
+    taught: float = 0.0  # of the KL to what several students say together, where the groups hold it
     known: float = 10.0  # logits a unit of the evidence ranker's score is worth, where the student is added to it
     alone: float = 0.5  # share of the ranking losses that the student bears alone, without the evidence
     lists: int = 0  # teacher lists used at most, 0 for all
@@ -104,21 +108,26 @@ def step_losses(data: Data, chosen: list[int], batch: Batch, read: Read, setting
     """The losses of one step that have a weight; those of ranking for the student alone and beside the evidence."""
     sizes = [len(data.pairs(g)) for g in chosen]
     pairs = [p for g in chosen for p in data.pairs(g)]
-    beside_P = read.scores_P + settings.known * torch.from_numpy(data.columns["known"][pairs])
+    known_P = settings.known * torch.from_numpy(data.columns["known"][pairs])
     targets_QD = table([torch.from_numpy(data.columns["target"][list(data.pairs(g))]) for g in chosen])
     mask_QD = table([torch.ones(n) for n in sizes]) > 0
     is_order_Q = torch.from_numpy(data.columns["order"][chosen])
     found: dict[str, Tensor] = {}
-    for scores_P, share in ((read.scores_P, settings.alone), (beside_P, 1 - settings.alone)):
+    for added_P, share in ((0 * known_P, settings.alone), (known_P, 1 - settings.alone)):
         if not share:
             continue
-        scores_QD = table(list(scores_P.split(sizes)))
+        scores_QD = table(list((read.scores_P + added_P).split(sizes)))
         if settings.pairwise:
             loss = share * losses.rank_net(scores_QD, targets_QD, mask_QD)
             found["pairwise"] = found.get("pairwise", 0) + loss
         if settings.listwise:
             loss = share * listwise(scores_QD, targets_QD, mask_QD, is_order_Q)
             found["listwise"] = found.get("listwise", 0) + loss
+        if settings.taught:
+            taught_P = torch.from_numpy(data.columns["taught"][pairs]) + added_P
+            taught_QD = table(list(taught_P.split(sizes)))
+            loss = share * losses.kl(scores_QD, taught_QD, mask_QD, temperature=TEMPERATURE)
+            found["taught"] = found.get("taught", 0) + loss
     if settings.evidence:
         found["evidence"] = evidence_loss(data, pairs, batch, read)
     return found

@@ -51,10 +51,14 @@ def hardest(groups: list[Group], read: list[NDArray[Any]]) -> Iterator[Group]:
 
 
 def joined(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Two sets of columns as one."""
+    """Two sets of columns as one; the second's sources by the names that they have there."""
     shift = {"ends": old["ends"][-1], "group_end": old["group_end"][-1], "source": len(old["names"])}
-    both = {name: np.concatenate([old[name], new[name] + shift.get(name, 0)]) for name in old if name != "names"}
-    return {"names": np.array([*old["names"], *(f"mined-{n}" for n in new["names"])]), **both}
+    both = {
+        name: np.concatenate([old[name], new[name] + shift[name] if name in shift else new[name]])
+        for name in old
+        if name != "names"
+    }
+    return {"names": np.array([*old["names"], *new["names"]]), **both}
 
 
 def main() -> None:
@@ -88,6 +92,7 @@ def main() -> None:
             flush=True,
         )
     arrays, report = as_arrays(mined, tokenizer, away)
+    arrays["names"] = np.array([f"mined-{name}" for name in arrays["names"]])
     with np.load(given.data_folder / "groups.npz") as old:
         np.savez(given.out / "groups.npz", **joined({name: old[name] for name in old.files}, arrays))
     (given.out / "mined.json").write_text(json.dumps(report, indent=1) + "\n")

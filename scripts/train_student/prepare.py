@@ -226,12 +226,18 @@ def as_arrays(
             columns["order"].append(group.kind == "order")
             columns["held_out"].append(mine)
             count["pairs"] += len(group.texts)
-        source = SOURCES[name]
-        report[name] = {"folder": source.folder, "licence": source.licence, "terms": source.terms, **count}
+        report[name] = {**origin(name), **count}
         print(name, dict(count), file=sys.stderr, flush=True)
     kinds: dict[str, type] = {"target": np.float32, "known": np.float32, "order": np.bool_, "held_out": np.bool_}
     arrays: dict[str, Any] = {k: np.array(v, dtype=kinds.get(k, np.int32)) for k, v in columns.items()}
     return {"names": np.array(names), **pairs.arrays(), **arrays}, report
+
+
+def origin(name: str) -> dict[str, object]:
+    """Where a source's texts come from, and on what terms; a source that is drawn from several names them."""
+    of = [SOURCES[name]] if name in SOURCES else [SOURCES[n] for n in MS_MARCO]
+    licences = ", ".join(dict.fromkeys(source.licence for source in of))
+    return {"folder": ", ".join(source.folder for source in of), "licence": licences, "terms": of[0].terms}
 
 
 def scored(rankings: Sequence[Ranking], qrels: dict[str, dict[str, float]], path: Path, tokenizer: Tokenizer) -> None:

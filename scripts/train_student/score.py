@@ -52,12 +52,13 @@ def main() -> None:
     """Score, save, print."""
     parser = argparse.ArgumentParser(description="Score prepared sets with an adapter.")
     parser.add_argument("--data-folder", type=Path, default=Path("build/student"))
+    parser.add_argument("--groups", type=Path, help="where groups.npz is, if not there")
     parser.add_argument("--adapter", type=Path, required=True)
     parser.add_argument("--sets", nargs="*", default=[])
     parser.add_argument("--exact", action="store_true")
     given = parser.parse_args()
     student = restored(given.adapter)
-    print(json.dumps(held_out_figures(Data(given.data_folder / "groups.npz"), student)))
+    print(json.dumps(held_out_figures(Data((given.groups or given.data_folder) / "groups.npz"), student)))
     for name in given.sets:
         found = opened(given.data_folder / f"{name}.npz")
         mine = scores(student, found, torch.float32 if given.exact else torch.bfloat16)

@@ -1,6 +1,6 @@
 """A training run as an adapter that ships: 8-bit factors, a manifest, a model card.
 
-    python scripts/train_student/ship.py --name research --scale 0.035 --runs FOLDER [FOLDER …]
+    python scripts/train_student/ship.py --name research --scale 0.05 --runs FOLDER [FOLDER …] [--members FOLDER …]
 
 The runs in the order in which each started from the one before; the last one ships. The card is filled from what
 training wrote: sources with their licences and counts, settings, figures. A typical candidate's logit is the mean over
@@ -13,6 +13,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from groups import lines
 from learning import SHARES
 from safetensors.numpy import load_file, save
 
@@ -23,12 +24,19 @@ TERMS = {
     "research": "research and other non-commercial use only: trained on MS MARCO and on collections free for research",
     "open": "CC BY-SA 4.0: trained on texts under CC BY-SA, CC BY and MIT only",
 }
+LOSSES = {
+    "pairwise": "RankNet",
+    "listwise": "listwise",
+    "evidence": "evidence",
+    "taught": "KL to the mean of {} (as in DeAR)",
+}
 CARD = """# The student `{name}`
 
 A LoRA adapter of rank {rank} and two heads over the embedded body (all-MiniLM-L6-v2, Apache-2.0), distilled by
-Reason-to-Rank: {pairwise} RankNet + {listwise} listwise + {evidence} evidence, {pairs:,} pairs, {tokens:,} tokens in
-{runs} of `scripts/train_student/train.py`, each from where the one before had come, seed {seed}. settings.jsonl and
-log.jsonl have every setting and the course of training; docs/methods.md has the figures.
+Reason-to-Rank: {losses};
+{pairs:,} pairs, {tokens:,} tokens in {runs} of `scripts/train_student/train.py`, each from where the one before had
+come, seed {seed}. settings.jsonl and log.jsonl have every setting and the course of training; docs/methods.md has the
+figures.
 
 **Terms: {terms}.**
 The texts themselves are not in it. NOTICE names the sources.
@@ -64,12 +72,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make a training run an adapter.")
     parser.add_argument("--data-folder", type=Path, default=Path("build/student"))
     parser.add_argument("--runs", type=Path, nargs="+", required=True)
+    parser.add_argument("--members", type=Path, nargs="*", default=[], help="runs that the last one learnt from")
     parser.add_argument("--name", required=True, choices=tuple(TERMS))
     parser.add_argument("--scale", type=float, required=True, help="what a logit is worth beside the evidence")
     parser.add_argument("--out", type=Path, default=Path("src/whyrank/encode/students"))
     given = parser.parse_args()
     settings = [json.loads((run / "settings.json").read_text()) for run in given.runs]
-    logs = [[json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()] for run in given.runs]
+    logs = [list(lines(run / "log.jsonl")) for run in given.runs]
     sources = json.loads((given.data_folder / "groups.json").read_text())
     learnt = [n for n in sources if any(SHARES[one["data"]].get(n) for one in settings)]
     content = save(quantised(load_file(given.runs[-1] / "adapter.safetensors")))
@@ -81,13 +90,16 @@ def main() -> None:
         "fitted": {"scale": given.scale, "typical": typical(given.runs[-1])},
         "files": {"adapter.safetensors": {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}},
     }
-    weights = {name: settings[-1][name] for name in ("pairwise", "listwise", "evidence", "rank", "seed")}
+    losses = " + ".join(f"{settings[-1][name]} {what}" for name, what in LOSSES.items() if settings[-1].get(name))
+    taught_by = " and ".join(f"`{run.name}`" for run in given.members)
+    weights = {"losses": losses.format(taught_by), "rank": settings[-1]["rank"], "seed": settings[-1]["seed"]}
     totals = {name: sum(rows[-1][name] for rows in logs) for name in ("pairs", "tokens")}
     many = "one run" if len(logs) == 1 else f"{len(logs)} runs"
     about = {**logs[-1][-1], **weights, **totals, "runs": many, "name": given.name, "terms": TERMS[given.name]}
     card = CARD.format(**about, rows="\n".join(row(name, sources[name]) for name in learnt))
-    course = [{"run": run.name, **one} for run, rows in zip(given.runs, logs, strict=True) for one in rows]
-    how = [{"run": run.name, **one} for run, one in zip(given.runs, settings, strict=True)]
+    every = list(dict.fromkeys([*given.members, *given.runs]))
+    course = [{"run": run.name, **one} for run in every for one in lines(run / "log.jsonl")]
+    how = [{"run": run.name, **json.loads((run / "settings.json").read_text())} for run in every]
     folder = given.out / given.name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "adapter.safetensors").write_bytes(content)

@@ -49,7 +49,7 @@ def train(data: Data, settings: Settings, out: Path, limits: Limits, start: Path
         {"params": list(student.heads.values()), "lr": settings.head_rate, "weight_decay": 0.0},
     ])  # fmt: skip
     full = [group["lr"] for group in optimizer.param_groups]
-    weights = {n: w for n in ("pairwise", "listwise", "evidence") if (w := getattr(settings, n))}
+    weights = {n: w for n in ("pairwise", "listwise", "evidence", "taught") if (w := getattr(settings, n))}
     groups = epochs(data, settings)
     seen = tokens = step = 0
     recent: dict[str, float] = {}

@@ -48,6 +48,13 @@ def test_reasons_travel_in_meta_through_a_saved_pipeline() -> None:
     assert second.meta == {"source": "a"}
 
 
+def test_reasons_of_an_earlier_pass_are_dropped() -> None:
+    [best, *_] = WhyrankRanker("evidence", reasons=1).run(query=QUERY, documents=documents())["documents"]
+    [again] = WhyrankRanker("evidence").run(query="why does bread go stale?", documents=[best])["documents"]
+    assert again.meta == {"source": "c"}
+    assert "whyrank_reason" in best.meta
+
+
 def test_no_documents_a_top_k_of_its_own_and_places_without_scores() -> None:
     ranker = WhyrankRanker(Backwards(), top_k=4)
     assert ranker.run(query=QUERY, documents=[]) == {"documents": []}

@@ -46,6 +46,13 @@ def test_reasons_travel_in_the_metadata() -> None:
     assert found[0].metadata["whyrank_comparison"].startswith(told.comparisons[0].text)
 
 
+def test_reasons_of_an_earlier_pass_are_dropped() -> None:
+    [best, *_] = WhyrankCompressor(ranker="evidence", reasons=1).compress_documents(documents(), QUERY)
+    again = WhyrankCompressor(ranker="evidence").compress_documents([best], "why does bread go stale?")
+    assert again[0].metadata.keys() == {"source", "relevance_score"}
+    assert "whyrank_reason" in best.metadata
+
+
 def test_no_documents_one_document_and_places_without_scores() -> None:
     assert WhyrankCompressor(ranker="evidence").compress_documents([], QUERY) == []
     [one] = WhyrankCompressor(ranker="evidence").compress_documents(documents()[:1], QUERY)

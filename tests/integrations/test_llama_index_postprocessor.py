@@ -9,7 +9,14 @@ from whyrank.errors import BadInput
 
 pytest.importorskip("llama_index.core")
 
-from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle, TextNode
+from llama_index.core.schema import (
+    MetadataMode,
+    NodeRelationship,
+    NodeWithScore,
+    QueryBundle,
+    RelatedNodeInfo,
+    TextNode,
+)
 from pydantic import ValidationError
 
 from whyrank.integrations.llama_index import WhyrankPostprocessor
@@ -20,6 +27,8 @@ IDS = ["a", "twin", "c", "twin", "e"]
 def nodes() -> list[NodeWithScore]:
     """Two of them the same, ids and all."""
     made = [TextNode(text=text, id_=name, metadata={"source": name}) for text, name in zip(TEXTS, IDS, strict=True)]
+    for node in made:
+        node.relationships[NodeRelationship.SOURCE] = RelatedNodeInfo(node_id="book")
     return [NodeWithScore(node=node, score=0.5) for node in made]
 
 
@@ -44,6 +53,27 @@ def test_reasons_are_shown_to_people_and_not_to_models() -> None:
     for mode in (MetadataMode.LLM, MetadataMode.EMBED):
         assert best.node.get_content(metadata_mode=mode) == given[2].node.get_content(metadata_mode=mode)
     assert [own.node.metadata for own in given] == [{"source": name} for name in IDS]
+
+
+def test_reasons_of_an_earlier_pass_are_dropped_and_keys_named_once() -> None:
+    [best, *_] = WhyrankPostprocessor(ranker="evidence", reasons=1).postprocess_nodes(nodes(), query_str=QUERY)
+    [plain] = WhyrankPostprocessor(ranker="evidence").postprocess_nodes([best], query_str="why is bread stale?")
+    assert plain.node.metadata == {"source": "c"}
+    [told] = WhyrankPostprocessor(ranker="evidence", reasons=1).postprocess_nodes([best], query_str=QUERY)
+    assert told.node.excluded_llm_metadata_keys == best.node.excluded_llm_metadata_keys
+    assert "whyrank_reason" in best.node.metadata
+
+
+@pytest.mark.parametrize("reasons", [0, 5])
+def test_what_is_changed_in_the_answer_is_not_changed_in_what_was_given(reasons: int) -> None:
+    given = nodes()
+    for own in WhyrankPostprocessor(ranker="evidence", reasons=reasons).postprocess_nodes(given, query_str=QUERY):
+        own.node.metadata["seen"] = True
+        own.node.excluded_llm_metadata_keys.append("seen")
+        own.node.relationships.clear()
+    assert [own.node.metadata for own in given] == [{"source": name} for name in IDS]
+    assert all(own.node.excluded_llm_metadata_keys == [] for own in given)
+    assert all(own.node.relationships for own in given)
 
 
 def test_no_nodes_no_query_and_places_without_scores() -> None:

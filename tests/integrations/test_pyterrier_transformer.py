@@ -58,6 +58,14 @@ def test_reasons_are_columns() -> None:
     assert list(found["docno"]) == [NAMES[n] for n in ORDER]
 
 
+def test_reasons_of_an_earlier_pass_are_dropped() -> None:
+    told = WhyrankTransformer("evidence", reasons=1)(frame())
+    again = WhyrankTransformer("evidence")(told)
+    assert set(again.columns) == set(frame().columns)
+    assert "whyrank_reason" in told.columns
+    assert not {"whyrank_reason"} & set(WhyrankTransformer("evidence")(told.iloc[:0]).columns)
+
+
 def test_no_rows_and_places_without_scores() -> None:
     nothing = WhyrankTransformer("evidence", reasons=1)(frame().iloc[:0])
     assert len(nothing) == 0

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from integrated import ORDER, QUERY, TEXTS, Backwards, falls, ours
 
 from whyrank.errors import BadInput, MissingExtra, UnknownName
 from whyrank.integrations.reranked import COMPARISON, QUOTE, REASON, reranked
+from whyrank.types import Comparison, Direct, Evidence, Explanations, Ranking, Span
 
 FRAMEWORKS = {
     "langchain": "langchain_core",
@@ -57,6 +59,23 @@ def test_reasons_change_no_order_and_are_the_librarys() -> None:
     turned = told.comparisons[0].counterfactual
     assert turned is not None
     assert found[0].reasons[COMPARISON] == f"{told.comparisons[0].text} {turned.text}"
+
+
+def test_all_reasons_of_a_document_are_told_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    def explained(query: str, documents: Any, **_: Any) -> Ranking:
+        evidence = (Evidence("air", Span(0, 3), 0.5),)
+        direct = (Direct("0", "Its score is 0.5."), Direct("0", "It is about air.", evidence, source="fake:model"))
+        above = (Comparison("0", "1", "Ahead by 0.1."), Comparison("0", "1", "It says more.", source="fake:model"))
+        return replace(Ranking.of(query, documents), explanations=Explanations(direct, above))
+
+    monkeypatch.setattr("whyrank.integrations.reranked.rerank", explained)
+    best, second = reranked(QUERY, ["air", "sea"], reasons=1)
+    assert best.reasons == {
+        REASON: "Its score is 0.5.\nIt is about air.",
+        QUOTE: "air",
+        COMPARISON: "Ahead by 0.1.\nIt says more.",
+    }
+    assert second.reasons == {}
 
 
 def test_titles_and_first_stage_scores_count() -> None:

@@ -9,7 +9,7 @@ import httpx
 from fastapi import FastAPI
 
 from whyrank.rankers.outcome import in_order
-from whyrank.types import Progress, Ranking, Usage
+from whyrank.types import Decomposition, Document, Progress, Query, Ranking, Usage
 
 T = TypeVar("T")
 QUERY = "why is the sky blue?"
@@ -48,6 +48,24 @@ class Counting:
             in_order(r, [float(len(hit.document.text)) for hit in r], ranker=self.name, usage=Usage(documents=len(r)))
             for r in rankings
         ]
+
+
+class Pointwise(Counting):
+    """The same with a score that belongs to query and document: long lists may be read in pieces."""
+
+    def score(self, query: Query, documents: Sequence[Document], first_scores: Sequence[float | None]) -> list[float]:
+        return [float(len(document.text)) for document in documents]
+
+    def decompose(
+        self, query: Query, documents: Sequence[Document], first_scores: Sequence[float | None]
+    ) -> list[Decomposition]:
+        return [
+            Decomposition(document.id, score, (), (), ())
+            for document, score in zip(documents, self.score(query, documents, first_scores), strict=True)
+        ]
+
+    def floor(self, first_score: float | None) -> float:
+        return 0.0
 
 
 def talk(app: FastAPI, say: Callable[[httpx.AsyncClient], Awaitable[T]], **headers: bytes) -> T:

@@ -1,11 +1,12 @@
 """The queue of a model: who shares a turn, who is refused, who is forgotten."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from threading import Event
 from typing import Any
 
 import pytest
-from serving import PATIENCE_S, Counting
+from serving import PATIENCE_S, Counting, Pointwise
 
 from whyrank.serve.batching import Batcher, Turn
 from whyrank.serve.problems import Refused
@@ -14,10 +15,10 @@ from whyrank.types import Ranking
 
 
 def queued(
-    limits: Limits, act: Callable[[Counting, Batcher], Coroutine[Any, Any, None]]
+    limits: Limits, act: Callable[[Counting, Batcher], Coroutine[Any, Any, None]], ranker: Counting | None = None
 ) -> tuple[Counting, list[Turn]]:
     """Let `act` use a queue whose first turn, of the query "first", is held back until it opens the gate."""
-    ranker, turns = Counting(), list[Turn]()
+    ranker, turns = ranker or Counting(), list[Turn]()
     batcher = Batcher(ranker, limits, turns.append)
 
     async def acted() -> None:
@@ -34,9 +35,10 @@ def queued(
     return ranker, turns
 
 
-async def waits(batcher: Batcher, query: str, tokens: int) -> "asyncio.Task[Ranking]":
+async def waits(batcher: Batcher, query: str, tokens: int, documents: int = 2) -> "asyncio.Task[Ranking]":
     """A list that is in the queue when this returns."""
-    task = asyncio.ensure_future(batcher.rank(Ranking.of(query, ["a", "bb"]), tokens))
+    given = Ranking.of(query, ["a" * (place + 1) for place in range(documents)])
+    task = asyncio.ensure_future(batcher.rank(given, tokens))
     await asyncio.sleep(0)
     return task
 
@@ -133,3 +135,150 @@ def test_what_waits_when_it_closes_is_refused() -> None:
             await batcher.rank(Ranking.of("late", ["a"]), 1)
 
     assert queued(Limits(), act)[0].batches == [["first"]]
+
+
+def test_a_long_list_is_read_in_turns_between_which_others_have_theirs() -> None:
+    async def act(ranker: Counting, batcher: Batcher) -> None:
+        long = await waits(batcher, "long", 30, documents=10)
+        one, other = await waits(batcher, "one", 4), await waits(batcher, "other", 4)
+        ranker.gate.set()
+        await one
+        await other
+        found = await long
+        assert found.ids == tuple(str(place) for place in range(10, 0, -1))
+        assert [hit.first_rank for hit in found] == list(range(10, 0, -1))
+        assert found.usage.documents == 10
+
+    ranker, turns = queued(Limits(batch_tokens=10), act, Pointwise())
+    assert ranker.batches[:3] == [["first"], ["long"], ["one", "other"]]
+    assert set(map(tuple, ranker.batches[3:])) == {("long",)}
+    assert all(turn.tokens <= 10 for turn in turns)
+    assert sum(turn.documents for turn in turns) == 1 + 10 + 4
+
+
+def test_what_orders_a_list_as_a_whole_is_not_cut() -> None:
+    async def act(ranker: Counting, batcher: Batcher) -> None:
+        long = await waits(batcher, "long", 30, documents=10)
+        ranker.gate.set()
+        await long
+
+    assert queued(Limits(batch_tokens=10), act)[0].batches == [["first"], ["long"]]
+
+
+class Held(Pointwise):
+    """The same, whose turns of the query "long" end when somebody has left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = Event()
+
+    def rerank_many(self, rankings: Sequence[Ranking], **more: Any) -> list[Ranking]:
+        found = super().rerank_many(rankings, **more)
+        if rankings[0].query.text == "long":
+            assert self.left.wait(PATIENCE_S)
+        return found
+
+
+def test_who_leaves_between_two_turns_is_not_read_on() -> None:
+    held = Held()
+
+    async def act(ranker: Counting, batcher: Batcher) -> None:
+        long = await waits(batcher, "long", 30, documents=10)
+        ranker.begun.clear()
+        ranker.gate.set()
+        await asyncio.to_thread(ranker.begun.wait, PATIENCE_S)
+        long.cancel()
+        await asyncio.sleep(0)
+        held.left.set()
+        await (await waits(batcher, "last", 1))
+
+    assert queued(Limits(batch_tokens=10), act, held)[0].batches == [["first"], ["long"], ["last"]]
+
+
+def test_a_list_that_alone_takes_too_long_is_refused_as_too_large() -> None:
+    async def act(_: Counting, batcher: Batcher) -> None:
+        batcher.pace.learn(10, 1.0)
+        with pytest.raises(Refused) as refused:
+            await batcher.rank(Ranking.of("large", ["a"]), 51)
+        assert (refused.value.status, refused.value.param) == (413, "documents")
+        assert "about 51 tokens, which take about 5 s" in refused.value.message
+
+    assert queued(Limits(batch_tokens=10, seconds=5), act)[0].batches == [["first"]]
+
+
+@pytest.mark.parametrize(("limits", "retry_s"), [(Limits(seconds=100), "61"), (Limits(seconds=100, wait_s=70), "71")])
+def test_what_cannot_be_ready_in_time_is_refused_with_when_it_can(limits: Limits, retry_s: str) -> None:
+    """Three turns of 47 s wait before it: it could begin after 141 s, and would end after 161 s."""
+
+    async def act(ranker: Counting, batcher: Batcher) -> None:
+        left = [await waits(batcher, str(place), 47) for place in range(3)]
+        batcher.pace.learn(100, 100.0)
+        with pytest.raises(Refused) as refused:
+            await batcher.rank(Ranking.of("late", ["a"]), 20)
+        assert (refused.value.status, refused.value.headers) == (429, {"Retry-After": retry_s})
+        left.pop(0).cancel()
+        left.pop(0).cancel()
+        await asyncio.sleep(0)
+        let_in = await waits(batcher, "in time", 20)
+        ranker.gate.set()
+        await asyncio.gather(let_in, *left)
+
+    assert queued(limits, act)[0].batches == [["first"], ["2", "in time"]]
+
+
+def test_who_has_less_time_is_refused_earlier() -> None:
+    async def act(ranker: Counting, batcher: Batcher) -> None:
+        waiting = await waits(batcher, "waiting", 47)
+        batcher.pace.learn(100, 100.0)
+        with pytest.raises(Refused) as refused:
+            await batcher.rank(Ranking.of("late", ["a"]), 20, within_s=60.0)
+        assert refused.value.status == 429
+        ranker.gate.set()
+        await waiting
+
+    queued(Limits(seconds=100), act)
+
+
+def test_a_long_list_before_a_short_one_is_counted_as_the_turn_that_it_takes() -> None:
+    async def act(ranker: Counting, batcher: Batcher) -> None:
+        long = await waits(batcher, "long", 30, documents=10)
+        batcher.pace.learn(10, 10.0)
+        short = await waits(batcher, "short", 4)
+        ranker.gate.set()
+        await asyncio.gather(long, short)
+
+    ranker, _ = queued(Limits(batch_tokens=10, seconds=50, wait_s=15), act, Pointwise())
+    assert ["short"] in ranker.batches
+
+
+def test_other_work_that_waits_is_counted_by_its_own_pace() -> None:
+    async def act(ranker: Counting, batcher: Batcher) -> None:
+        work = asyncio.ensure_future(batcher.call(lambda: 1, 10))
+        await asyncio.sleep(0)
+        batcher.pace.learn(10, 0.1)
+        batcher.work_pace.learn(10, 60.0)
+        with pytest.raises(Refused) as refused:
+            await batcher.rank(Ranking.of("late", ["a"]), 1)
+        assert refused.value.status == 429
+        ranker.gate.set()
+        await work
+
+    queued(Limits(seconds=30), act)
+
+
+def test_what_is_begun_when_the_time_to_end_is_over_is_refused() -> None:
+    ranker = Counting()
+    batcher = Batcher(ranker, Limits(), lambda _: None)
+
+    async def acted() -> None:
+        ranker.gate.clear()
+        begun = asyncio.ensure_future(batcher.rank(Ranking.of("begun", ["a"]), 1))
+        await asyncio.to_thread(ranker.begun.wait, PATIENCE_S)
+        assert not batcher.close(0.0)
+        with pytest.raises(Refused) as refused:
+            await begun
+        assert refused.value.status == 503
+
+    asyncio.run(acted())
+    ranker.gate.set()
+    assert batcher.close(PATIENCE_S)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
+import httpx
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.types import CallToolResult
@@ -21,10 +22,21 @@ from ended import Run
 from whyrank.config import load
 from whyrank.formats.json_values import dumps
 from whyrank.retrieve import BM25
-from whyrank.serve.mcp import Tools, create_server
-from whyrank.serve.mcp_results import TEXT_CHARACTERS
+from whyrank.serve.answers import Placed
+from whyrank.serve.mcp import Tools, create_server, whole
+from whyrank.serve.mcp_results import TEXT_CHARACTERS, ranked
 from whyrank.serve.settings import ServeSettings
-from whyrank.types import Document, Reranker
+from whyrank.types import (
+    Comparison,
+    Counterfactual,
+    Direct,
+    Document,
+    Evidence,
+    Explanations,
+    Ranking,
+    Reranker,
+    Span,
+)
 
 T = TypeVar("T")
 Say = Callable[[Client], Awaitable[T]]
@@ -140,13 +152,52 @@ def test_lines_that_are_no_messages_do_not_end_it() -> None:
         process.stdin.write(b"\xff\x00\n" + "".join(line + "\n" for line in sent).encode())
         process.stdin.flush()
         answers: dict[Any, Any] = {}
-        while 3 not in answers:
+        while not {2, 3} <= answers.keys():
             answer = json.loads(process.stdout.readline())
             answers[answer.get("id")] = answer
         process.stdin.close()
         assert process.wait(START_S) == 0
         assert b"Traceback" not in process.stderr.read()
     assert [tool["name"] for tool in answers[3]["result"]["tools"]] == ["rerank", "explain"]
+    told = answers[2]["result"]["structuredContent"]
+    assert (told["query"], told["read"]) == ("\ufffd", 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        (r'"\ud800"', r'"\ufffd"'),
+        (r'"\uDFFF\uD800"', r'"\ufffd\ufffd"'),
+        (r'"\ud83c\udf0c"', r'"\ud83c\udf0c"'),
+        (r'"\\ud800"', r'"\\ud800"'),
+        (r'"\\\ud800\n"', r'"\\\ufffd\n"'),
+        (r'"\ud800\ud83c\udf0c"', r'"\ufffd\ud83c\udf0c"'),
+    ],
+)
+def test_half_of_a_character_is_read_as_one_that_is_not_known(line: str, read: str) -> None:
+    assert whole(line) == read
+
+
+def test_what_is_too_large_is_refused_over_http_in_words() -> None:
+    tools = Tools(load(ServeSettings, None, ["models=[evidence]", "limits.documents=3"]))
+    app = create_server(tools).streamable_http_app(max_request_body_size=10_000, json_response=True)
+    call = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "rerank"}}
+
+    async def talking() -> list[httpx.Response]:
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000") as client,
+        ):
+            headers = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
+            return [
+                await client.post("/mcp", content=content, headers=headers)
+                for content in (json.dumps(call | {"x": "a" * 10_001}), '["\\ud800"', r'"\ud800"')
+            ]
+
+    answers = anyio.run(talking)
+    tools.close()
+    assert [answer.status_code for answer in answers] == [413, 400, 400]
+    assert all(answer.text for answer in answers)
 
 
 def test_over_http_it_is_reached_from_this_machine_alone() -> None:
@@ -191,6 +242,37 @@ def test_what_cannot_be_ranked_is_an_error_of_the_tool(tool: str, arguments: dic
     answer = called(tool, arguments, overrides=["models=[evidence]", limits])
     assert answer.is_error
     assert told in text_of(answer)
+
+
+def test_large_and_odd_documents_are_ranked_or_refused_in_words() -> None:
+    for documents, told in (
+        (["sky"] * 10_000, "documents: 10,000 documents; at most 1,000 are accepted"),
+        (["sky blue. " * 400_000], "tokens to read; at most 1,000,000 are accepted"),
+    ):
+        answer = called("explain", {"query": QUERY, "documents": documents})
+        assert answer.is_error
+        assert told in text_of(answer)
+    odd = called("explain", {"query": "sky\x00", "documents": ["The sky \x00 is blue.", "\x00", ""]})
+    assert not odd.is_error
+    assert odd.structured_content is not None
+    assert odd.structured_content["results"][0]["quote"] == "The sky \x00 is blue."
+
+
+def test_all_reasons_of_a_document_are_told_in_order() -> None:
+    found = Ranking.of(QUERY, ["air", "sea"])
+    direct = (
+        Direct("1", "Its score is 0.5."),
+        Direct("1", "It is about air.", (Evidence("air", Span(0, 3)),), source="fake:model"),
+    )
+    turn = Counterfactual("flips", text="Without it, it would fall.")
+    above = (Comparison("1", "2", "Ahead by 0.1.", counterfactual=turn), Comparison("1", "2", "It says more."))
+    hits = [Placed(hit, place, 1 - place / 2) for place, hit in enumerate(found)]
+    told = ranked(found, hits, "model", Explanations(direct, above), shows=False)
+    best, second = told.results
+    assert (best.why, best.quote) == ("Its score is 0.5.\nIt is about air.", "air")
+    assert (best.above_next, best.counterfactual) == ("Ahead by 0.1.\nIt says more.", "Without it, it would fall.")
+    assert (second.why, second.quote, second.above_next, second.counterfactual) == (None, None, None, None)
+    assert 'Why: "Its score is 0.5. It is about air."' in told.told()
 
 
 def test_a_search_that_cannot_be_made_is_an_error_of_the_tool(index: str) -> None:

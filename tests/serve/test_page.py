@@ -5,6 +5,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from serving import PATIENCE_S, QUERY, TEXTS, Counting, get, post
 
 import whyrank
 from whyrank.config import Secret
+from whyrank.formats.plain import plain
 from whyrank.report.html import render_html
 from whyrank.retrieve import BM25
 from whyrank.serve.app import create_app
 from whyrank.serve.page import STATIC
 from whyrank.serve.settings import Served, ServeSettings
-from whyrank.types import Decomposition, Document, Progress, Query, Ranking, Scorer
+from whyrank.types import Decomposition, Direct, Document, Evidence, Progress, Query, Ranking, Scorer, Span
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -33,6 +35,19 @@ SHIFTS = """() => {
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
   }).observe({ type: "layout-shift", buffered: true });
+}"""
+TOLD_LATER = """async ({ body, data, told }) => {
+  const { Ranked } = await import("/static/ranked.js");
+  const painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const ranked = new Ranked(body, data, { took: 1, onPick: () => {} });
+  document.body.classList.add("asked");
+  await painted();
+  document.getElementById("outcome").replaceChildren(ranked.element);
+  await painted();
+  window.shifted = 0;
+  for (const reasons of told) ranked.tell(reasons);
+  ranked.close(null);
+  await painted();
 }"""
 TOKEN = "a token that is long enough"
 
@@ -211,7 +226,7 @@ def test_an_example_is_one_click_away(visit: Visit) -> None:
     texts = re.findall(r'text: "(.*)"', example)
     assert sorted(the_docs(visit)) == sorted(texts)
     assert visit.page.locator(".hit mark").count() >= 5
-    assert len(visit.texts(".why .reason span")) == 5
+    assert len(visit.texts(".why .reason p")) == 5
 
 
 def test_a_ranking_is_that_of_the_library_and_so_are_its_reasons(visit: Visit) -> None:
@@ -239,6 +254,113 @@ def test_reasons_are_streamed_after_the_ranking_and_move_nothing(visit: Visit, g
     visit.wait_for_reasons()
     assert all(visit.texts(".why .reason"))
     assert visit.page.evaluate("window.shifted") == 0
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_all_reasons_of_a_hit_are_shown_in_order_and_long_ones_move_nothing(browser: Any, url: str, width: int) -> None:
+    visit = Visit(browser, url, viewport={"width": width, "height": 3_000})
+    found = whyrank.rerank(QUERY, DOCUMENTS[:2], ranker="evidence", explain=2)
+    assert found.explanations is not None
+    [direct, *_], [above] = found.explanations.direct, found.explanations.comparisons
+    best = found[0].document
+    written = Direct(best.id, "So it says. " * 90, (Evidence("light", Span(34, 39)),), source="fake:model")
+    told = [(direct, above), (written, replace(above, text="It says more.", source="fake:model"))]
+    results = [
+        {"id": own.document.id, "score": own.score, "first_rank": own.first_rank, "first_score": None, "cut": 0}
+        for own in found
+    ]
+    given = {
+        "body": {"query": QUERY, "documents": [plain(own) for own in found.documents], "top": 2},
+        "data": {"model": "m", "results": results, "usage": plain(found.usage), "meta": {"ranker": "m"}},
+        "told": [{"place": 0, "direct": plain(one), "comparison": plain(other)} for one, other in told],
+    }
+    visit.page.evaluate(SHIFTS)
+    visit.page.evaluate(TOLD_LATER, given)
+    assert visit.page.evaluate("window.shifted") == 0
+    assert visit.texts(".hit:first-of-type .reason p")[:2] == [direct.text, written.text]
+    assert visit.page.locator(".above:has-text('Why above #2?')").count() == 1
+    count = len(direct.evidence)
+    assert visit.page.locator(f".hit mark[data-n='{count + 1}']").count() == 1
+    assert visit.texts(".hit .quotes .n")[0] == f"Sentence {count + 1}"
+    visit.page.click("text=The numbers")
+    visit.page.hover(f".hit .quotes li[data-n='{count + 1}']")
+    assert visit.page.locator("mark.lit").all_text_contents() == ["light"]
+    room = visit.page.locator(".reason").first
+    kept = room.bounding_box()
+    visit.page.click("text=Whole reason")
+    assert room.bounding_box()["height"] > kept["height"]
+    assert visit.page.locator(".why .all").get_attribute("aria-expanded") == "true"
+    visit.close()
+    assert visit.troubles == []
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        ("", "Not all reasons are there. The answer broke off."),
+        ('event: error\ndata: {"message": "no answer within 30 s"}\n\n', "no answer within 30 s"),
+    ],
+)
+def test_reasons_that_end_early_are_told_and_asked_for_again(visit: Visit, end: str, told: str) -> None:
+    def cut(route: Any) -> None:
+        answer = route.fetch()
+        kept = answer.text().split("\n\n")[:2]
+        route.fulfill(response=answer, body="\n\n".join(kept) + "\n\n" + end)
+
+    visit.page.route("**/v1/explain", cut)
+    visit.ask()
+    visit.page.locator("#trouble", has_text=told).wait_for()
+    assert visit.page.locator(".hit").count() == 3
+    assert visit.page.locator(".waits").count() == 0
+    assert visit.texts(".why .reason")[1:] == ["Its reason did not come."] * 2
+    assert "All reasons" not in visit.texts("#status")[0]
+    assert visit.texts(".coming dd") == ["not all are there"]
+    visit.page.unroute("**/v1/explain")
+    visit.page.click("#again")
+    visit.wait_for_reasons()
+    assert visit.texts("#trouble") == [""]
+    assert "Its reason did not come." not in visit.texts(".why .reason")
+
+
+def test_an_answer_that_ends_before_the_ranking_is_told(visit: Visit) -> None:
+    visit.page.route("**/v1/explain", lambda route: route.fulfill(content_type="text/event-stream", body=""))
+    visit.ask()
+    visit.page.locator("#trouble", has_text="The answer broke off.").wait_for()
+    assert visit.page.locator(".busy").count() == 0
+
+
+def test_what_is_asked_later_puts_an_end_to_what_was_asked_before(visit: Visit, gated: Gated) -> None:
+    gated.gate.clear()
+    visit.ask(model="gated", beside="counting")
+    visit.page.locator(".waits").first.wait_for()
+    visit.page.locator(".orders").wait_for()  # another order waits for no reasons
+    visit.page.check(".hits li:nth-child(1) .pick input")
+    visit.page.check(".hits li:nth-child(2) .pick input")
+    with visit.page.expect_event("requestfailed", lambda asked: asked.url.endswith("/v1/explain")):
+        visit.ask("does bread go stale?", model="evidence", beside="")
+    visit.wait_for_reasons()
+    gated.gate.set()
+    assert visit.texts("#asked") == ["does bread go stale?"]
+    assert visit.page.locator("#picked").is_hidden()
+
+
+def test_a_comparison_that_comes_late_is_not_shown_under_another_pair(visit: Visit) -> None:
+    visit.ranked()
+    held: list[Any] = []
+    visit.page.route("**/v1/compare", lambda route: held.append(route))
+    visit.page.check(".hits li:nth-child(3) .pick input")
+    visit.page.check(".hits li:nth-child(1) .pick input")
+    visit.page.click("#compare")
+    with visit.page.expect_event("requestfailed", lambda asked: asked.url.endswith("/v1/compare")):
+        visit.page.keyboard.press("Escape")
+    visit.page.check(".hits li:nth-child(2) .pick input")
+    visit.page.click("#compare")
+    while len(held) < 2:
+        visit.page.wait_for_function("true")
+    held[1].continue_()
+    visit.page.locator("dialog .differences").wait_for()
+    assert visit.texts("#comparison-title") == ["Why #1 is above #2"]
+    assert visit.texts(".pair b") == ["#1 ", "#2 "]
 
 
 def test_what_would_turn_it_is_true(visit: Visit) -> None:
@@ -297,10 +419,11 @@ def test_an_index_is_searched(visit: Visit) -> None:
 
 
 def test_a_ranker_without_reasons_ranks(visit: Visit) -> None:
-    visit.ranked(model="counting")
+    visit.ask(model="counting")
+    visit.page.locator("#status", has_text="This ranker gives no reasons").wait_for(state="attached")
     assert len(the_docs(visit)) == 3
     assert visit.page.locator(".why").count() == 0
-    visit.troubles = [told for told in visit.troubles if "422" not in told]  # the browser tells of the first answer
+    assert visit.texts(".coming dd") == ["this ranker gives none"]
 
 
 def test_a_file_is_opened_and_its_ids_and_titles_are_shown(visit: Visit, tmp_path: Path) -> None:

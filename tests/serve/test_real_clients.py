@@ -225,9 +225,44 @@ def test_a_wrong_token_raises_what_the_client_calls_it(client: Client, server: R
 
 def test_a_wrong_field_raises_what_the_client_calls_it(client: Client, server: Running) -> None:
     if 422 not in client.refusals:
-        pytest.skip("this client reads FastAPI's own list of problems and nothing else")
+        pytest.skip("this client hands out what is wrong and raises nothing: see below")
     with pytest.raises(resolve_name(client.refusals[422]), match="query: is empty"):
         asked(client, server, query=" ")
+
+
+def test_infinity_hands_out_what_is_wrong(server: Running) -> None:
+    pytest.importorskip("infinity_client")
+    from infinity_client import AuthenticatedClient
+    from infinity_client.api.default import rerank
+    from infinity_client.models import HTTPValidationError, RerankInput
+
+    with AuthenticatedClient(server.url, TOKEN, raise_on_unexpected_status=True) as client:
+        answer = rerank.sync(client=client, body=RerankInput(query=" ", documents=TEXTS, model="evidence"))
+    assert isinstance(answer, HTTPValidationError)
+    assert [(own.loc, own.msg) for own in answer.detail] == [
+        (["body", "query"], "query: is empty; give at least one word")
+    ]
+
+
+def test_openais_client_reads_refusals(server: Running) -> None:
+    openai = pytest.importorskip("openai")
+    with openai.OpenAI(api_key=TOKEN, base_url=f"{server.url}/v1", max_retries=0) as client:
+        for change, error, param in (
+            ({"query": " "}, openai.UnprocessableEntityError, "query"),
+            ({"model": "evidenc"}, openai.NotFoundError, "model"),
+        ):
+            with pytest.raises(error) as refused:
+                client.post("/rerank", body={"query": QUERY, "documents": TEXTS} | change, cast_to=object)
+            assert (refused.value.param, refused.value.type) == (param, "invalid_request_error")
+            assert refused.value.body["message"] in str(refused.value)
+
+
+def test_hugging_faces_client_reads_refusals_of_the_bare_form(server: Running) -> None:
+    hub = pytest.importorskip("huggingface_hub.utils")
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    answer = hub.get_session().post(f"{server.url}/rerank", json={"query": " ", "texts": TEXTS}, headers=headers)
+    with pytest.raises(hub.HfHubHTTPError, match="query: is empty"):
+        hub.hf_raise_for_status(answer)
 
 
 def test_a_server_that_is_full_raises_what_the_client_calls_it(client: Client, server: Running) -> None:

@@ -1,24 +1,27 @@
 """Reasons over HTTP: those of the library, in the forms in which it writes them, streamed or not."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from threading import Event
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from serving import QUERY, TEXTS, Counting, events, get, post
+from serving import PATIENCE_S, QUERY, TEXTS, Counting, events, get, post
 
 import whyrank
 from whyrank import reason
 from whyrank.formats.plain import plain
 from whyrank.rankers import load
 from whyrank.rankers.dual_stage import DualStage
+from whyrank.rankers.evidence import EvidenceRanker
 from whyrank.rankers.guard import Guard
 from whyrank.reason.giving import with_reasons
 from whyrank.retrieve import BM25
+from whyrank.serve import reading
 from whyrank.serve.app import create_app
 from whyrank.serve.settings import Served, ServeSettings
-from whyrank.types import Document, Ranking, Scorer
+from whyrank.types import Decomposition, Document, Query, Ranking, Scorer
 
 DOCUMENTS = [{"id": f"d{place}", "text": text} for place, text in enumerate(TEXTS)]
 BODY = {"query": QUERY, "documents": DOCUMENTS}
@@ -70,6 +73,67 @@ def test_what_has_no_reasons_says_so(app: FastAPI) -> None:
     assert (refused.status_code, refused.json()["error"]["param"]) == (422, "top")
     answer = post(app, "/v1/explain", {**BODY, "model": "counting", "top": 0, "stream": False}).json()
     assert answer["explanations"]["direct"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [
+        ("/v1/rerank", {"relevant_spans": True}),
+        ("/v1/explain", {}),
+        ("/v1/report", {}),
+        ("/v1/compare", {"upper": "d0", "lower": "d1"}),
+    ],
+)
+def test_what_has_no_reasons_ranks_nothing_to_say_so(app: FastAPI, path: str, more: dict[str, Any]) -> None:
+    counting = app.state.models.named("counting").ranker
+    counting.batches.clear()
+    assert post(app, path, {**BODY, **more, "model": "counting"}).status_code == 422
+    assert counting.batches == []
+
+
+@pytest.mark.parametrize(("upper", "lower"), [("d9", "d0"), ("d0", "d9"), ("d0", "d0")])
+def test_what_is_not_there_to_be_compared_is_not_ranked(app: FastAPI, upper: str, lower: str) -> None:
+    before = get(app, "/metrics").text
+    assert post(app, "/v1/compare", {**BODY, "upper": upper, "lower": lower}).status_code in {404, 422}
+    assert _busy(get(app, "/metrics").text) == _busy(before)
+
+
+def _busy(metrics: str) -> list[str]:
+    return [line for line in metrics.splitlines() if line.startswith("whyrank_documents_total")]
+
+
+def test_models_say_whether_they_give_reasons(app: FastAPI) -> None:
+    listed = get(app, "/v1/models").json()["data"]
+    assert {model["id"]: model["reasons"] for model in listed} == {"student": True, "counting": False, "dual": True}
+
+
+class Stalling(EvidenceRanker):
+    """Takes no list apart that holds a document about bread until the gate is open."""
+
+    def __init__(self) -> None:
+        super().__init__(threads=1)
+        self.gate = Event()
+
+    def decompose(
+        self, query: Query, documents: Sequence[Document], first_scores: Sequence[float | None]
+    ) -> list[Decomposition]:
+        if any(document.text.startswith("Bread") for document in documents):
+            assert self.gate.wait(PATIENCE_S)
+        return super().decompose(query, documents, first_scores)
+
+
+def test_reasons_that_come_too_late_end_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One reason comes in time; the ranking and it stand."""
+    ranker = Stalling()
+    app = create_app(ServeSettings(models=(Served(name="stalling"),)), rankers={"stalling": ranker})
+    left = iter([PATIENCE_S, PATIENCE_S, 0.01])  # for the ranking, for the first reason, for the second
+    monkeypatch.setattr(reading, "left_s", lambda _: next(left))
+    found = [(name, json.loads(data)) for name, data in events(post(app, "/v1/explain", BODY).text)]
+    ranker.gate.set()
+    assert [name for name, _ in found] == ["ranking", "reasons", "error"]
+    assert len(found[0][1]["results"]) == len(TEXTS)
+    assert (found[2][1]["error"]["code"], found[2][1]["message"][:19]) == ("timeout", "no answer within 30")
+    app.state.models.close()
 
 
 def test_two_stages_give_their_reasons(app: FastAPI) -> None:

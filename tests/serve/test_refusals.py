@@ -16,6 +16,7 @@ from whyrank.errors import AccessDenied, BudgetSpent, Corrupt, ModelUnavailable
 from whyrank.serve.app import create_app
 from whyrank.serve.problems import Refused, refused_by
 from whyrank.serve.settings import Limits, Served, ServeSettings
+from whyrank.types import Ranking
 
 BODY = {"query": QUERY, "documents": TEXTS}
 
@@ -237,6 +238,51 @@ def test_a_dialect_of_text_embeddings_inference() -> None:
         "message": "much",
         "detail": "much",
     }
+
+
+def test_infinitys_client_reads_a_list_of_problems(app: FastAPI) -> None:
+    """It alone sends `raw_scores` with documents; with other statuses it reads no form at all."""
+    told = post(app, "/rerank", {**BODY, "raw_scores": False, "scores": [1, 2, 3, "4"]}).json()
+    assert told["detail"] == [{"loc": ["body", "scores[3]"], "msg": told["message"], "type": "invalid_request"}]
+    assert told["error"]["param"] == "scores[3]"
+    late = post(app, "/rerank", {**BODY, "raw_scores": False, "query": " "}).json()
+    assert late["detail"][0]["msg"] == late["message"]
+    too_large = post(app, "/rerank", {**BODY, "raw_scores": False, "documents": ["a"] * 11}).json()
+    assert too_large["detail"] == too_large["message"]
+
+
+def test_what_takes_too_long_by_the_measured_pace_is_refused_at_once(ranker: Counting) -> None:
+    app = served(ranker, Limits(seconds=30))
+    app.state.models.all[0].batcher.pace.learn(200, 30.0)
+    refused = post(app, "/rerank", {**BODY, "documents": ["a" * 900]})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (413, "documents")
+    assert post(app, "/rerank", BODY).status_code == 200
+    app.state.models.close()
+
+
+def test_a_server_that_ends_waits_for_the_turn(ranker: Counting) -> None:
+    app = served(ranker)
+
+    async def act() -> None:
+        batcher = app.state.models.all[0].batcher
+        async with app.router.lifespan_context(app):
+            ranker.gate.clear()
+            begun = asyncio.ensure_future(batcher.rank(Ranking.of("begun", ["a"]), 1))
+            await asyncio.to_thread(ranker.begun.wait, PATIENCE_S)
+            waiting = asyncio.ensure_future(batcher.rank(Ranking.of("waiting", ["a"]), 1))
+            await asyncio.sleep(0)
+
+            async def opened_when_it_ends() -> None:
+                with pytest.raises(Refused):
+                    await waiting
+                ranker.gate.set()
+
+            opening = asyncio.ensure_future(opened_when_it_ends())
+        assert app.state.models.busy == []
+        await opening
+        assert len(await begun) == 1
+
+    asyncio.run(act())
 
 
 @pytest.mark.parametrize(

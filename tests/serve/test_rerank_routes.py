@@ -136,6 +136,18 @@ def test_scores_are_the_librarys_to_the_bit_whatever_the_load(app: FastAPI) -> N
         assert found == [(h.first_rank - 1, (h.score or 0.0).hex()) for h in ours]
 
 
+def test_a_request_in_several_turns_has_the_librarys_scores_and_spans(app: FastAPI) -> None:
+    limits = Limits(batch_tokens=100)
+    ranker = app.state.models.named("student").ranker
+    small = create_app(ServeSettings(limits=limits), rankers={"student": ranker})
+    body = {"query": QUERY, "documents": [f"{text} {place}" for place in range(4) for text in TEXTS]}
+    whole = post(app, "/rerank", {**body, "relevant_spans": True}).json()
+    answer = post(small, "/rerank", {**body, "relevant_spans": True}).json()
+    assert answer["results"] == whole["results"]
+    assert turns(get(small, "/metrics").text) > 10
+    small.state.models.close()
+
+
 def turns(metrics: str) -> float:
     lines = [line for line in metrics.splitlines() if line.startswith('whyrank_batch_requests_count{model="student"}')]
     return sum(float(line.split()[-1]) for line in lines)

@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "serve": "Serve rankings and reasons over HTTP.",
     "mcp": "Offer rerank, explain and search as tools to assistants (MCP).",
     "evaluate": "Say how good rankings are, what they cost, and whether their reasons are true.",
+    "judge": "Have people say which reasons are true, explain and help; and what came of it.",
     "teach": "Have a teacher rank and say why; look after what teachers said.",
     "train": "Train a student on what teachers said.",
     "verify": "Check every quote, sum and claim of a saved result.",

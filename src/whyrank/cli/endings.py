@@ -49,6 +49,22 @@ def _run(args: Sequence[str]) -> int:
     return FINE
 
 
+def leave_beneath(busy: Sequence[str], advice: str = "") -> None:
+    """End the process where a turn of a model outlasts the server: its thread is in native code.
+
+    An interpreter that ends beneath such a thread aborts; so this leaves without ending it.
+
+    Args:
+        busy: names of the models whose turn has not ended; with none nothing happens.
+        advice: what to do about it, told after the names.
+    """
+    from whyrank.cli.messages import say
+
+    if busy:
+        say(f"ended in a turn of {', '.join(busy)}{advice}", label="error")
+        os._exit(PARTIAL)
+
+
 def ended_by(error: BaseException) -> int:
     """Say what went wrong on standard error; the exit code for it."""
     from whyrank.cli.messages import say

@@ -48,6 +48,7 @@ def mcp(
     of its own at /mcp of this machine (streamable HTTP). The tool search is there where an index is named.
     """
     from whyrank._extras import require
+    from whyrank.cli.endings import leave_beneath
     from whyrank.cli.progress import working
 
     require("mcp", extra="mcp", purpose="MCP")
@@ -65,6 +66,7 @@ def mcp(
             _over_http(server, settings, quiet=quiet)
     finally:
         tools.close()
+        leave_beneath(tools.busy)
 
 
 def _settings(

@@ -11,6 +11,8 @@ EXAMPLES = (
     "whyrank serve --config serve.yaml --port 9000",
     "whyrank serve --ranker student-open -c limits.documents=200",
 )
+ENDING_S = 1.0
+"""Seconds that workers without a turn have to end."""
 
 
 def serve(
@@ -38,6 +40,7 @@ def serve(
 
     from whyrank._extras import require
     from whyrank.cli.configured import configured
+    from whyrank.cli.endings import leave_beneath
     from whyrank.cli.messages import say
     from whyrank.cli.progress import working
     from whyrank.config import load
@@ -61,4 +64,8 @@ def serve(
             say(f"whoever reaches {settings.host} may use this server; the setting 'token' asks for one", label="note")
         names = ", ".join(served.label for served in settings.models)
         told = f"serving {names} at {address(listener)}; Ctrl-C stops"
-        Server(app, settings, lambda: None if quiet else say(told)).run([listener])
+        try:
+            Server(app, settings, lambda: None if quiet else say(told)).run([listener])
+        finally:
+            app.state.models.close(ENDING_S)
+            leave_beneath(app.state.models.busy, "; limits.drain_s is how long one is waited for")

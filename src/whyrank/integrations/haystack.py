@@ -10,7 +10,7 @@ from typing import Any
 from whyrank import rankers
 from whyrank._extras import require
 from whyrank.errors import BadInput
-from whyrank.integrations.reranked import check_counts, reranked
+from whyrank.integrations.reranked import check_counts, merged, reranked
 from whyrank.types import Reranker
 
 require("haystack", extra="haystack", purpose="the ranker for Haystack")
@@ -67,7 +67,7 @@ class WhyrankRanker:
             reasons=self.reasons,
         )
         ranked = [
-            replace(documents[own.place], score=own.score, meta={**documents[own.place].meta, **own.reasons})
+            replace(documents[own.place], score=own.score, meta=merged(documents[own.place].meta, own.reasons))
             for own in found
         ]
         return {"documents": ranked}

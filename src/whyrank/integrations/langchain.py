@@ -9,7 +9,7 @@ from typing import Any
 
 from whyrank import rankers
 from whyrank._extras import require
-from whyrank.integrations.reranked import reranked
+from whyrank.integrations.reranked import merged, reranked
 
 require("langchain_core", extra="langchain", purpose="the compressor for LangChain")
 
@@ -65,7 +65,7 @@ class WhyrankCompressor(BaseDocumentCompressor):
         )
         return [
             documents[own.place].model_copy(
-                update={"metadata": {**documents[own.place].metadata, "relevance_score": own.score, **own.reasons}}
+                update={"metadata": merged(documents[own.place].metadata, own.reasons) | {"relevance_score": own.score}}
             )
             for own in found
         ]

@@ -9,7 +9,7 @@ from typing import Any
 from whyrank import rankers
 from whyrank._extras import require
 from whyrank.errors import BadInput
-from whyrank.integrations.reranked import COMPARISON, QUOTE, REASON, reranked
+from whyrank.integrations.reranked import KEYS, merged, reranked
 
 require("llama_index.core", extra="llama-index", purpose="the postprocessor for LlamaIndex")
 
@@ -22,8 +22,8 @@ class WhyrankPostprocessor(BaseNodePostprocessor):
     """Puts nodes into the order in which they answer the query.
 
     What comes out are copies of the nodes that went in, with their ids, relations and metadata; `score` is the
-    ranker's, and in the metadata stand the reasons that were asked for. Neither a model that answers nor one that
-    embeds is shown the reasons.
+    ranker's, and in the metadata stand the reasons that were asked for, and none of an earlier pass. Neither a model
+    that answers nor one that embeds is shown the reasons.
 
     Attributes:
         ranker: a name for `whyrank.load`, or a loaded ranker.
@@ -61,14 +61,13 @@ class WhyrankPostprocessor(BaseNodePostprocessor):
 
 
 def _with(node: Any, reasons: dict[str, str]) -> Any:
-    """The node with reasons in its metadata, for people and not for models; itself if there are none."""
-    if not reasons:
-        return node
-    kept_back = [REASON, QUOTE, COMPARISON]
+    """A copy of the node with reasons in its metadata, for people and not for models."""
+    kept_back = KEYS if reasons else ()
     return node.model_copy(
         update={
-            "metadata": {**node.metadata, **reasons},
-            "excluded_llm_metadata_keys": [*node.excluded_llm_metadata_keys, *kept_back],
-            "excluded_embed_metadata_keys": [*node.excluded_embed_metadata_keys, *kept_back],
+            "metadata": merged(node.metadata, reasons),
+            "relationships": dict(node.relationships),
+            "excluded_llm_metadata_keys": list(dict.fromkeys([*node.excluded_llm_metadata_keys, *kept_back])),
+            "excluded_embed_metadata_keys": list(dict.fromkeys([*node.excluded_embed_metadata_keys, *kept_back])),
         }
     )

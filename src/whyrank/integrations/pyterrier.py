@@ -3,12 +3,13 @@
 pipeline = bm25 >> text_loader >> WhyrankTransformer()
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from whyrank import rankers
 from whyrank._extras import require
 from whyrank.errors import BadInput
-from whyrank.integrations.reranked import COMPARISON, QUOTE, REASON, check_counts, reranked
+from whyrank.integrations.reranked import KEYS, check_counts, reranked
 from whyrank.types import Reranker
 
 require("pyterrier", extra="pyterrier", purpose="the transformer for PyTerrier")
@@ -22,7 +23,7 @@ class WhyrankTransformer(pt.Transformer):
 
     Takes a frame with `qid`, `query`, `docno` and the column of texts, and returns its rows and columns, queries in
     the order in which they came. `score` is the ranker's and falls strictly, `rank` starts at 0; reasons that were
-    asked for are columns.
+    asked for are columns, and those of an earlier pass are dropped.
 
     Args:
         ranker: a name for `whyrank.load`, or a loaded ranker.
@@ -65,13 +66,14 @@ class WhyrankTransformer(pt.Transformer):
         needed += [] if self.title_field is None else [self.title_field]
         if missing := [name for name in needed if name not in inp.columns]:
             raise BadInput(f"the frame has no column {missing[0]!r}; it has {', '.join(map(str, inp.columns))}")
-        told = [REASON, QUOTE, COMPARISON] if self.reasons else []
-        groups = [self._ranked(group, told) for _, group in inp.groupby("qid", sort=False, dropna=False)]
+        told = KEYS if self.reasons else ()
+        given = inp.drop(columns=[name for name in KEYS if name in inp.columns])
+        groups = [self._ranked(group, told) for _, group in given.groupby("qid", sort=False, dropna=False)]
         if groups:
             return pd.concat(groups, ignore_index=True)
-        return inp.assign(score=pd.Series(dtype="float64"), rank=pd.Series(dtype="int64"), **dict.fromkeys(told, ""))
+        return given.assign(score=pd.Series(dtype="float64"), rank=pd.Series(dtype="int64"), **dict.fromkeys(told, ""))
 
-    def _ranked(self, group: pd.DataFrame, told: list[str]) -> pd.DataFrame:
+    def _ranked(self, group: pd.DataFrame, told: Sequence[str]) -> pd.DataFrame:
         given = group.sort_values("rank", kind="stable") if "rank" in group.columns else group
         found = reranked(
             str(given["query"].iloc[0]),

@@ -1,6 +1,6 @@
 """What every integration does: texts in, their places in the new order out, with scores and reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from whyrank import rankers
@@ -11,6 +11,8 @@ from whyrank.types import Comparison, Direct, Document, Explanations, Reranker
 
 REASON, QUOTE, COMPARISON = "whyrank_reason", "whyrank_quote", "whyrank_comparison"
 """Keys of the metadata: why it answers, the sentence that carries this, why it stands above the next."""
+KEYS = (REASON, QUOTE, COMPARISON)
+"""All of them. What stands there from an earlier pass is never kept: it explains another order."""
 
 
 class Placed(NamedTuple):
@@ -66,6 +68,15 @@ def reranked(
     ]
 
 
+def merged(metadata: Mapping[str, Any], reasons: Mapping[str, str]) -> dict[str, Any]:
+    """A copy of a document's metadata with these reasons, and none of an earlier pass.
+
+    >>> merged({"source": "a", REASON: "of another query"}, {QUOTE: "Air scatters blue light."})
+    {'source': 'a', 'whyrank_quote': 'Air scatters blue light.'}
+    """
+    return {**{key: value for key, value in metadata.items() if key not in KEYS}, **reasons}
+
+
 def check_counts(top_n: int | None, reasons: int) -> None:
     """Refuse counts that mean nothing, also where there is nothing to rank.
 
@@ -85,16 +96,20 @@ def _document(place: int, text: Any, title: Any) -> Document:
 
 
 def _told(found: Explanations) -> dict[str, dict[str, str]]:
-    """Reasons by document, as texts."""
-    told: dict[str, dict[str, str]] = {own.document_id: _direct(own) for own in found.direct}
-    for own in found.comparisons:
-        told.setdefault(own.upper_id, {})[COMPARISON] = _compared(own)
+    """Reasons by document, as texts; several for one document are lines of one text, in order."""
+    directs: dict[str, list[Direct]] = {}
+    for own in found.direct:
+        directs.setdefault(own.document_id, []).append(own)
+    told = {name: _direct(own) for name, own in directs.items()}
+    for comparison in found.comparisons:
+        above = told.setdefault(comparison.upper_id, {})
+        above[COMPARISON] = "\n".join(filter(None, (above.get(COMPARISON), _compared(comparison))))
     return told
 
 
-def _direct(reason: Direct) -> dict[str, str]:
-    quotes = [found.quote for found in reason.evidence if found.span is not None]
-    return {REASON: reason.text, **({QUOTE: quotes[0]} if quotes else {})}
+def _direct(reasons: Sequence[Direct]) -> dict[str, str]:
+    quotes = [found.quote for own in reasons for found in own.evidence if found.span is not None]
+    return {REASON: "\n".join(own.text for own in reasons), **({QUOTE: quotes[0]} if quotes else {})}
 
 
 def _compared(reason: Comparison) -> str:

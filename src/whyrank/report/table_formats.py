@@ -168,7 +168,7 @@ _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", "[": "{[}", "]": "{]}", '"': r"\textquotedbl{}", "−": "$-$", "–": "--",
-    "▲": r"$\uparrow$", "▼": r"$\downarrow$",
+    "α": r"$\alpha$", "κ": r"$\kappa$", "τ": r"$\tau$", "ρ": r"$\rho$", "▲": r"$\uparrow$", "▼": r"$\downarrow$",
     "“": "``", "”": "''", "’": "'",
 }  # fmt: skip
 

@@ -56,7 +56,7 @@ def _cell(cell: Cell, column: Column, look: Look) -> Text:
     if isinstance(cell.value, str):
         note = Text.assemble("\n", look.line(cell.note, style=MUTED)) if cell.note else Text()
         return Text.assemble(look.line(cell.value, style="bold" if column.kind == "name" else ""), note)
-    parts = [Text(amount(cell.value, column.kind), style="bold" if cell.is_best else "")]
+    parts = [Text(_plain(amount(cell.value, column.kind), look), style="bold" if cell.is_best else "")]
     if cell.versus:
         sign = SIGNS[cell.versus.mark]
         style = {"better": FOR, "worse": AGAINST}.get(cell.versus.mark, MUTED)

@@ -1,7 +1,9 @@
 """The application: what is served where."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -24,6 +26,8 @@ from whyrank.serve.settings import ServeSettings
 from whyrank.serve.telling import telling_routes
 from whyrank.types import Reranker
 
+TICK_S = 0.05
+"""Seconds between two looks at whether the last turns have ended."""
 _HTTP: Mapping[int, tuple[Code, str]] = {
     404: ("not_found", "nothing is served at this path"),
     405: ("method_not_allowed", "this path is not served to this method"),
@@ -40,16 +44,21 @@ def create_app(settings: ServeSettings, *, rankers: Mapping[str, Reranker] | Non
     Raises:
         WhyrankError: a model or an index cannot be opened, or the token is not in the environment.
     """
-    metrics, drain = Metrics(), Drain()
+    metrics = Metrics()
     token = settings.token.reveal() if settings.token else None
     corpora = Corpora(settings.corpora)
     models = Models(settings, metrics.turned, rankers)
+    drain = Drain(partial(models.close, 0.0))
     metrics.watch(models.all)
 
     @asynccontextmanager
     async def closing(_: FastAPI) -> AsyncIterator[None]:
         yield
-        models.close()
+        drain.begin(settings.limits.drain_s)
+        models.refuse()
+        while models.busy and not drain.is_over:
+            await asyncio.sleep(TICK_S)
+        models.close(0.0)
 
     app = FastAPI(
         title="whyrank",
@@ -81,7 +90,8 @@ async def _refuse(request: Request, error: Exception) -> Response:
     if isinstance(error, WhyrankError):
         error = refused_by(error)
     assert isinstance(error, Refused)
-    return Json(error.body(tei=request.state.is_tei), error.status, error.headers)
+    body = error.body(tei=request.state.is_tei, infinity=request.state.is_infinity)
+    return Json(body, error.status, error.headers)
 
 
 def _described(app: FastAPI) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """What every request passes: identity, time, the token, the drain, the count; and what no error gets past."""
 
 import asyncio
+import math
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from hmac import compare_digest
 from typing import Any
@@ -27,11 +29,32 @@ GONE = 499
 
 
 class Drain:
-    """Whether the server is stopping, and how many requests are under way."""
+    """Whether the server is stopping, and how many requests are under way.
 
-    def __init__(self) -> None:
+    Args:
+        give_up: ends what is still under way when the time for it is over.
+    """
+
+    def __init__(self, give_up: Callable[[], None] = lambda: None) -> None:
+        self.give_up = give_up
+        self._until = math.inf
         self.is_begun = False
         self.under_way = 0
+
+    def begin(self, limit_s: float) -> None:
+        """Stop; what was begun has so many seconds, from the first call."""
+        if not self.is_begun:
+            self.is_begun = True
+            self._until = time.monotonic() + limit_s
+
+    def end(self) -> None:
+        """Wait for nothing any more."""
+        self.is_begun, self._until = True, 0.0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time for what was begun is over."""
+        return time.monotonic() > self._until
 
 
 class Guard:
@@ -70,6 +93,7 @@ class Guard:
         state |= {
             "id": uuid4().hex,
             "is_tei": False,
+            "is_infinity": False,
             "deadline": asyncio.get_running_loop().time() + self._limits.seconds,
         }
         status = GONE
@@ -165,5 +189,6 @@ async def _discard(receive: Receive, most: int) -> None:
 
 async def _answer(refused: Refused, scope: Scope, receive: Receive, send: Send) -> None:
     headers = refused.headers | {"Connection": "close"}
-    tei = scope["state"]["is_tei"]
-    await Json(refused.body(tei=tei), refused.status, headers)(scope, receive, send)
+    state = scope["state"]
+    body = refused.body(tei=state["is_tei"], infinity=state["is_infinity"])
+    await Json(body, refused.status, headers)(scope, receive, send)

@@ -5,17 +5,19 @@ error of the tool, which the assistant reads and mends; it never ends the server
 """
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import uvicorn
-from anyio import to_thread
+from anyio import AsyncFile, to_thread
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.stdio import stdio_server
 from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
 from pydantic import Field, ValidationError
 
@@ -43,6 +45,10 @@ Named = Annotated[str | None, Field(description="which of the server's models ra
 Answer = Annotated[CallToolResult, Ranked]
 CLOSING_S = 1
 """Seconds that connections have to close when the server is told to stop."""
+_ESCAPED = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
+)
+"""An escape of JSON: a pair of surrogates, one alone, or any other."""
 _READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 
 
@@ -66,6 +72,11 @@ class Tools:
         """End the workers of the models."""
         self._models.close()
 
+    @property
+    def busy(self) -> list[str]:
+        """Names of the models whose worker has not ended."""
+        return self._models.busy
+
     async def rerank(self, query: Asked, documents: Documents, top_n: Best = 10, model: Named = None) -> Answer:
         """Put documents into the order in which they answer a query; each with the sentence that speaks for it most."""
         async with self._attended():
@@ -82,8 +93,8 @@ class Tools:
     ) -> Answer:
         """Put documents into order and say why: why each answers, why it stands above the next, what would turn it."""
         async with self._attended():
+            check_gives_reasons(self._models.named(model), "model")
             chosen, found = await self._ranked(query, documents, model)
-            check_gives_reasons(chosen, "model")
             kept = found.top(top_n)
             said = [own async for own in each_reason(chosen, kept, top)]
             reasons = Explanations(
@@ -147,7 +158,17 @@ class Tools:
 
 
 class Server(MCPServer[Any]):
-    """Tells arguments that do not fit as our other servers do: which field, what is wrong with it."""
+    """Tells arguments that do not fit as our other servers do: which field, what is wrong with it.
+
+    A message that holds half of a character, which UTF-8 cannot hold, is read with U+FFFD in its place: the package
+    takes it for no message and would leave whoever sent it without an answer.
+    """
+
+    async def run_stdio_async(self) -> None:
+        """Serve over standard input and output until the input ends."""
+        lines = cast("AsyncFile[str]", _lines())  # it is only gone through
+        async with stdio_server(stdin=lines) as (received, sent):
+            await self._lowlevel_server.run(received, sent, self._lowlevel_server.create_initialization_options())
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Any = None
@@ -175,6 +196,21 @@ def create_server(tools: Tools) -> Server:
         told = f"{Tools.search.__doc__} Indexes: {listed}."
         server.tool(title="Search and rerank", description=told, annotations=_READS)(tools.search)
     return server
+
+
+def whole(line: str) -> str:
+    r"""A line of JSON in which every half of a character is replaced.
+
+    >>> print(whole(r'["\ud83c\udf0c", "\ud800", "\\ud800"]'))
+    ["\ud83c\udf0c", "\ufffd", "\\ud800"]
+    """
+    return _ESCAPED.sub(lambda found: r"\ufffd" if found[1] else found[0], line)
+
+
+async def _lines() -> AsyncIterator[str]:
+    with open(0, encoding="utf-8", errors="replace", closefd=False) as given:
+        while line := await to_thread.run_sync(given.readline):
+            yield whole(line)
 
 
 def run_http(server: Server, listener: socket.socket, limits: Limits) -> None:

@@ -5,7 +5,7 @@ the tool were speaking.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, Field
@@ -34,8 +34,8 @@ class Result(BaseModel):
     quote: Text | None = Field(default=None, description="the sentence that speaks for it most, word for word")
     text: Text | None = Field(default=None, description="of a document that was found")
     text_left_out: int = Field(default=0, description="characters that follow what is shown of the text")
-    why: Text | None = Field(default=None, description="why it answers the query")
-    above_next: Text | None = Field(default=None, description="why it stands above the next result")
+    why: Text | None = Field(default=None, description="why it answers the query; one reason a line")
+    above_next: Text | None = Field(default=None, description="why it stands above the next; one reason a line")
     counterfactual: Text | None = Field(default=None, description="what would have to be missing to fall below it")
 
 
@@ -72,14 +72,12 @@ def ranked(
         shows: whether the documents' texts are shown, as whoever asked does not have them.
     """
     said = reasons if isinstance(reasons, Explanations) else Explanations(direct=tuple(reasons))
-    quotes = {own.document_id: _quote(own) for own in said.direct}
-    whys = {own.document_id: own.text for own in said.direct} if said is reasons else {}
-    above = {own.upper_id: own for own in said.comparisons}
     results = []
     for number, own in enumerate(hits, 1):
         document = own.hit.document
-        comparison = above.get(document.id)
-        turned = comparison.counterfactual if comparison else None
+        directs = [reason for reason in said.direct if reason.document_id == document.id]
+        above = [reason for reason in said.comparisons if reason.upper_id == document.id]
+        turned = [reason.counterfactual.text for reason in above if reason.counterfactual]
         result = Result(
             place=number,
             id=document.id,
@@ -87,10 +85,10 @@ def ranked(
             relevance=own.relevance,
             score=own.hit.score,
             title=document.title if shows else None,
-            quote=quotes.get(document.id),
-            why=whys.get(document.id),
-            above_next=comparison.text if comparison else None,
-            counterfactual=turned.text if turned and turned.text else None,
+            quote=_quote(directs),
+            why=_all(reason.text for reason in directs) if said is reasons else None,
+            above_next=_all(reason.text for reason in above),
+            counterfactual=_all(turned),
             text=document.text[:TEXT_CHARACTERS] if shows else None,
             text_left_out=max(0, len(document.text) - TEXT_CHARACTERS) if shows else 0,
         )
@@ -99,9 +97,14 @@ def ranked(
     return Ranked(query=found.query.text, model=model, read=len(found), results=results, notes=notes)
 
 
-def _quote(reason: Direct) -> str | None:
+def _quote(reasons: Sequence[Direct]) -> str | None:
     """The strongest sentence that was found in the document."""
-    return next((found.quote for found in reason.evidence if found.span is not None), None)
+    return next((found.quote for own in reasons for found in own.evidence if found.span is not None), None)
+
+
+def _all(texts: Iterable[str]) -> str | None:
+    """Several reasons of one document, a line each, in order."""
+    return "\n".join(filter(None, texts)) or None
 
 
 def _of_status(found: Ranking) -> list[str]:

@@ -80,12 +80,22 @@ class Models:
         """Every name that a request may use, and its model."""
         return dict(self._by_name)
 
-    def close(self) -> None:
-        """End the workers, and close what rankers hold."""
+    @property
+    def busy(self) -> list[str]:
+        """Names of those whose worker has not ended."""
+        return [model.name for model in self.all if model.batcher.is_alive]
+
+    def refuse(self) -> None:
+        """Have every worker end after its turn; what waits is refused."""
         for model in self.all:
-            model.batcher.close()
+            model.batcher.refuse()
+
+    def close(self, wait_s: float = 5.0) -> None:
+        """End the workers, and close what rankers hold; one that is still read with after `wait_s` stays open."""
+        self.refuse()
+        for model in self.all:
             close: Any = getattr(model.ranker, "close", None)
-            if close is not None:
+            if model.batcher.close(wait_s) and close is not None:
                 close()
 
 

@@ -2,6 +2,7 @@
 
 {"message", "detail", "error": {"message", "type", "param", "code"}}     Cohere, Voyage and Jina, OpenAI
 {"error", "error_type", "message", "detail"}                             text-embeddings-inference
+{"detail": [{"loc", "msg", "type"}], "message", "error"} with 422        Infinity
 
 No body of a request gets a status of 500 or above, and no message quotes a text of one.
 """
@@ -86,9 +87,12 @@ class Refused(Exception):
             headers["Retry-After"] = str(max(1, math.ceil(self.retry_s)))
         return headers
 
-    def body(self, *, tei: bool = False) -> dict[str, Any]:
+    def body(self, *, tei: bool = False, infinity: bool = False) -> dict[str, Any]:
         """What the client reads."""
-        told = {"message": self.message, "detail": self.message}
+        told: dict[str, Any] = {"message": self.message, "detail": self.message}
+        if infinity and self.code == "invalid_request":  # of all others it reads the whole body as a text
+            place = ["body"] if self.param is None else ["body", self.param]
+            told["detail"] = [{"loc": place, "msg": self.message, "type": self.code}]
         if tei:
             return {"error": self.message, "error_type": _TEI.get(self.code, "Validation"), **told}
         kind = _OPENAI.get(self.code, "invalid_request_error")

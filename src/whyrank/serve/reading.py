@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -32,6 +32,7 @@ async def read(request: Request, shape: type[B], limits: Limits) -> B:
     if not isinstance(value, dict):
         raise _unreadable(f"holds {type(value).__name__}")
     request.state.is_tei = "texts" in value
+    request.state.is_infinity = "raw_scores" in value and not request.state.is_tei
     for key in ("documents", "texts", "scores"):  # before anything is made of each
         given = value.get(key)
         if isinstance(given, list) and len(given) > limits.documents:
@@ -95,17 +96,46 @@ async def attended(work: Awaitable[T], request: Request, limits: Limits) -> T:
     """
     task = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_gone(request))
-    left_s = request.state.deadline - asyncio.get_running_loop().time()
     try:
-        done, _ = await asyncio.wait({task, gone}, timeout=max(0.0, left_s), return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({task, gone}, timeout=left_s(request), return_when=asyncio.FIRST_COMPLETED)
         if task in done:
             return task.result()
         if gone in done:
             raise ClientDisconnect
-        raise Refused("timeout", f"no answer within {limits.seconds:g} s; give fewer or shorter documents, or wait")
+        raise late(limits)
     finally:
         task.cancel()
         gone.cancel()
+
+
+async def within(request: Request, parts: AsyncIterator[T], limits: Limits) -> AsyncIterator[T]:
+    """The parts of an answer, each as it comes, until the time of the request is over.
+
+    Raises:
+        Refused: it is over, and there are more.
+    """
+    while True:
+        try:
+            async with asyncio.timeout(left_s(request)) as time:
+                part = await anext(parts)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            if time.expired():
+                raise late(limits) from None
+            raise
+        yield part
+
+
+def left_s(request: Request) -> float:
+    """Seconds that are left to answer a request."""
+    deadline: float = request.state.deadline
+    return max(0.0, deadline - asyncio.get_running_loop().time())
+
+
+def late(limits: Limits) -> Refused:
+    """The refusal of what took too long."""
+    return Refused("timeout", f"no answer within {limits.seconds:g} s; give fewer or shorter documents, or wait")
 
 
 async def _content(request: Request, most: int) -> bytes:

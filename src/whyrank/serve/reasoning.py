@@ -7,9 +7,11 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from whyrank import reason
+from whyrank.errors import unknown
 from whyrank.rankers.dual_stage import DualStage
 from whyrank.reason.giving import with_reasons
 from whyrank.reason.told import Teller
+from whyrank.serve.cutting import cut
 from whyrank.serve.models import Model
 from whyrank.serve.problems import Refused
 from whyrank.serve.shapes import tokens_of
@@ -32,13 +34,18 @@ class Reasons(NamedTuple):
     usage: Usage
 
 
+def gives_reasons(model: Model) -> bool:
+    """Whether there is who can give reasons for what the model ranks."""
+    return model.writer is not None or isinstance(model.ranker, Scorer | Teller | DualStage)
+
+
 def check_gives_reasons(model: Model, param: str) -> None:
     """Refuse to ask for reasons where there are none.
 
     Raises:
         Refused: the model can give none.
     """
-    if model.writer is None and not isinstance(model.ranker, Scorer | Teller | DualStage):
+    if not gives_reasons(model):
         message = f"{param}: the model {model.name} gives no reasons; leave it out, or name another model"
         raise Refused("invalid_request", message, param=param)
 
@@ -64,20 +71,48 @@ async def each_reason(model: Model, ranking: Ranking, top: int) -> AsyncIterator
             yield reasons._replace(place=place)
 
 
+def check_points(model: Model) -> Scorer:
+    """The ranker of a model that points at sentences.
+
+    Raises:
+        Refused: its scores cannot be taken apart.
+    """
+    if isinstance(model.ranker, Scorer):
+        return model.ranker
+    message = f"relevant_spans: the model {model.name} points at no sentences; leave it out"
+    raise Refused("invalid_request", message, param="relevant_spans")
+
+
 async def spans_of(model: Model, ranking: Ranking) -> Sequence[Direct]:
-    """Direct reasons of all hits of a ranking, without comparisons.
+    """Direct reasons of all hits of a ranking, without comparisons; a long list takes several turns.
 
     Raises:
         Refused: the scores of the model cannot be taken apart.
     """
-    scorer = model.ranker
-    if not isinstance(scorer, Scorer):
-        message = f"relevant_spans: the model {model.name} points at no sentences; leave it out"
-        raise Refused("invalid_request", message, param="relevant_spans")
-    found = await model.batcher.call(
-        lambda: reason.explain(ranking, scorer, top=len(ranking), counterfactuals=False), _tokens(ranking.hits)
-    )
-    return found.direct
+    scorer = check_points(model)
+    found: list[Direct] = []
+    for piece, tokens in cut(ranking, model.batcher.turn_tokens):
+        told = partial(reason.explain, piece, scorer, top=len(piece), counterfactuals=False)
+        found += (await model.batcher.call(told, tokens)).direct
+    return found
+
+
+def check_compares(model: Model, ids: Sequence[str], one: str, other: str) -> Scorer:
+    """The ranker of a model, where it can say why one of two documents stands above the other.
+
+    Raises:
+        Refused: its scores cannot be taken apart, or it is one document twice.
+        UnknownName: a document that was not given.
+    """
+    if not isinstance(model.ranker, Scorer):
+        message = f"model: the scores of {model.name} cannot be taken apart; name another model"
+        raise Refused("invalid_request", message, param="model")
+    if one == other:
+        raise Refused("invalid_request", f"lower: is {one!r}, as is upper; name two documents", param="lower")
+    for identifier in (one, other):
+        if identifier not in ids:
+            raise unknown("document", identifier, ids)
+    return model.ranker
 
 
 async def compared(model: Model, ranking: Ranking, one: str, other: str) -> Comparison:
@@ -88,14 +123,8 @@ async def compared(model: Model, ranking: Ranking, one: str, other: str) -> Comp
         UnknownName: a document that is not in the ranking.
         BadInput: a document that was not read.
     """
-    scorer = model.ranker
-    if not isinstance(scorer, Scorer):
-        message = f"model: the scores of {model.name} cannot be taken apart; name another model"
-        raise Refused("invalid_request", message, param="model")
-    if one == other:
-        raise Refused("invalid_request", f"lower: is {one!r}, as is upper; name two documents", param="lower")
-    places = {identifier: place for place, identifier in enumerate(ranking.ids)}
-    upper, lower = sorted((one, other), key=lambda identifier: places.get(identifier, 0))
+    scorer = check_compares(model, ranking.ids, one, other)
+    upper, lower = sorted((one, other), key=ranking.ids.index)
     hits = [hit for hit in ranking if hit.document.id in (one, other)]
     return await model.batcher.call(lambda: reason.explain_pair(ranking, scorer, upper, lower), _tokens(hits))
 

@@ -16,8 +16,16 @@ from whyrank.serve.documented import documented
 from whyrank.serve.models import Model, Models
 from whyrank.serve.observing import log_defect
 from whyrank.serve.problems import Refused, refused_by
-from whyrank.serve.reading import attended, check_size, read
-from whyrank.serve.reasoning import check_gives_reasons, compared, each_reason, spans_of
+from whyrank.serve.reading import attended, check_size, left_s, read, within
+from whyrank.serve.reasoning import (
+    Reasons,
+    check_compares,
+    check_gives_reasons,
+    check_points,
+    compared,
+    each_reason,
+    spans_of,
+)
 from whyrank.serve.settings import Limits
 from whyrank.serve.shapes import Asking, CompareBody, ExplainBody, RerankBody, candidates
 from whyrank.types import Explanations, Ranking, Usage
@@ -30,6 +38,8 @@ def ranking_routes(models: Models, limits: Limits) -> APIRouter:
     async def rerank(request: Request) -> Response:
         body = await read(request, RerankBody, limits)
         model = models.named(body.model)
+        if body.spans:
+            check_points(model)
         found = await ranked(request, body, model, limits)
         kept = found if body.limit is None else found.top(body.limit)
         reasons = await attended(spans_of(model, kept), request, limits) if body.spans else ()
@@ -49,18 +59,20 @@ def ranking_routes(models: Models, limits: Limits) -> APIRouter:
         kept = found if body.top_n is None else found.top(body.top_n)
         hits = placed(found, model.ranker)[: len(kept)]
         if body.stream:
-            events = _events(request, model, found, kept, hits, body.top)
+            reasons = within(request, each_reason(model, kept, body.top), limits)
+            events = _events(request, model, found, hits, reasons)
             return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
-        reasons = await attended(explained(model, kept, body.top), request, limits)
-        explanations = {"explanations": plain(reasons)}
+        explanations = {"explanations": plain(await attended(explained(model, kept, body.top), request, limits))}
         return Json(_head(request, model, "explanation") | _listed(hits) | explanations | account(found))
 
     @router.post("/v1/compare", response_model=None, **documented("compare"))
     async def compare(request: Request) -> Response:
         body = await read(request, CompareBody, limits)
         model = models.named(body.model)
+        one, other = str(body.upper), str(body.lower)
+        check_compares(model, candidates(body).ids, one, other)
         found = await ranked(request, body, model, limits)
-        reason = await attended(compared(model, found, str(body.upper), str(body.lower)), request, limits)
+        reason = await attended(compared(model, found, one, other), request, limits)
         pair = [own for own in placed(found, model.ranker) if own.hit.document.id in (reason.upper_id, reason.lower_id)]
         comparison = {"comparison": plain(reason)}
         return Json(_head(request, model, "comparison") | _listed(pair) | comparison | account(found))
@@ -71,7 +83,7 @@ def ranking_routes(models: Models, limits: Limits) -> APIRouter:
 async def ranked(request: Request, body: Asking, model: Model, limits: Limits) -> Ranking:
     """The order of what a request gave, within its deadline."""
     tokens = check_size(body, limits)
-    return await attended(model.batcher.rank(candidates(body), tokens), request, limits)
+    return await attended(model.batcher.rank(candidates(body), tokens, left_s(request)), request, limits)
 
 
 async def explained(model: Model, ranking: Ranking, top: int) -> Explanations:
@@ -85,19 +97,19 @@ async def explained(model: Model, ranking: Ranking, top: int) -> Explanations:
 
 
 async def _events(
-    request: Request, model: Model, found: Ranking, kept: Ranking, hits: list[Placed], top: int
+    request: Request, model: Model, found: Ranking, hits: list[Placed], reasons: AsyncIterator[Reasons]
 ) -> AsyncIterator[str]:
     """The ranking, the reasons of each hit as they are found, the end; an error in place of what it prevented."""
     yield _event("ranking", _head(request, model, "ranking") | _listed(hits) | account(found))
     usage = found.usage
     try:
-        async for own in each_reason(model, kept, top):
+        async for own in reasons:
             if await request.is_disconnected():
                 return
             usage += own.usage
             index = hits[own.place].place
-            reasons = {"direct": plain(own.direct), "comparison": plain(own.comparison)}
-            yield _event("reasons", {"place": own.place, "index": index, **reasons})
+            told = {"direct": plain(own.direct), "comparison": plain(own.comparison)}
+            yield _event("reasons", {"place": own.place, "index": index, **told})
     except Refused as refused:
         yield _event("error", refused.body())
     except WhyrankError as error:

@@ -1,7 +1,6 @@
 """Running an application under uvicorn: told to stop, it answers what was begun and refuses what is new."""
 
 import socket
-import time
 from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -9,10 +8,13 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from whyrank.errors import BadInput
+from whyrank.serve.connections import Connection
 from whyrank.serve.settings import ServeSettings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+    from whyrank.serve.guard import Drain
 
 BACKLOG = 2048
 """Connections that wait to be taken up."""
@@ -54,6 +56,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: "FastAPI", settings: ServeSettings, on_started: Callable[[], None]) -> None:
         config = uvicorn.Config(
             app,
+            http=Connection,
             log_config=None,
             access_log=False,  # ours names routes; uvicorn's would quote what stands behind a question mark
             server_header=False,
@@ -61,7 +64,8 @@ class Server(uvicorn.Server):
         )
         super().__init__(config)
         self._on_started = on_started
-        self._drain, self._drain_s, self._until = app.state.drain, settings.limits.drain_s, 0.0
+        self._drain: Drain = app.state.drain
+        self._drain_s = settings.limits.drain_s
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to serve; from here on signals are heeded, and whoever waits for the server may be told."""
@@ -71,13 +75,15 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain; on the second signal stop at once."""
         if self._drain.is_begun:
+            self._drain.end()
             super().handle_exit(sig, frame)
             return
-        self._drain.is_begun = True
-        self._until = time.monotonic() + self._drain_s
+        self._drain.begin(self._drain_s)
 
     async def on_tick(self, counter: int) -> bool:
-        """Stop when nothing is under way any more, or the time for it is over."""
-        if self._drain.is_begun and (self._drain.under_way == 0 or time.monotonic() > self._until):
+        """Stop when nothing is under way any more, or the time for it is over; then what is left is refused."""
+        if self._drain.is_over:
+            self._drain.give_up()
+        if self._drain.is_begun and (self._drain.under_way == 0 or self._drain.is_over):
             self.should_exit = True
         return await super().on_tick(counter)

@@ -14,7 +14,7 @@ from whyrank.serve.answers import Json, account, placed, shown_results
 from whyrank.serve.documented import documented
 from whyrank.serve.models import Models
 from whyrank.serve.problems import Refused
-from whyrank.serve.reading import attended, check_tokens, read
+from whyrank.serve.reading import attended, check_tokens, left_s, read
 from whyrank.serve.settings import Limits
 from whyrank.serve.shapes import SearchBody, check_query
 from whyrank.types import Query, Ranking
@@ -60,7 +60,7 @@ def search_routes(corpora: Corpora, models: Models, limits: Limits) -> APIRouter
         found = await attended(to_thread.run_sync(_found, index, body.query, depth), request, limits)
         if body.rerank:
             tokens = check_tokens(body.query, [hit.document.full_text for hit in found], limits)
-            found = await attended(model.batcher.rank(found, tokens), request, limits)
+            found = await attended(model.batcher.rank(found, tokens, left_s(request)), request, limits)
         hits = placed(found, model.ranker if body.rerank else index)[: body.top_n]
         results = [
             {**shown, "document": {"text": own.hit.document.text, "title": own.hit.document.title}}

@@ -48,7 +48,10 @@ class Limits(Settings):
         under_way: requests that are read or answered at the same time; one more is refused with 429.
         waiting: requests of a model that wait for their turn; one more is refused with 429.
         waiting_tokens: tokens of a model that wait for their turn.
-        batch_tokens: tokens that one turn takes; a larger request is a turn of its own.
+        wait_s: seconds that a request may wait for its turn, by the measured pace; one that would wait longer is
+            refused with 429. By default as long as it can be answered within `seconds`.
+        batch_tokens: tokens that one turn takes; a larger request is read in several turns, between which others have
+            theirs, or, where the ranker reads a list as a whole, is a turn of its own.
         seconds: that an answer may take from the first byte of the request; after it the request gets 504.
         drain_s: seconds that begun requests have when the server is told to stop.
     """
@@ -60,6 +63,7 @@ class Limits(Settings):
     under_way: Count = 1_024
     waiting: Count = 256
     waiting_tokens: Count = 4_000_000
+    wait_s: Positive | None = None
     batch_tokens: Count = 16_000
     seconds: Positive = 30.0
     drain_s: Positive = 30.0

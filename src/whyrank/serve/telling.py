@@ -7,9 +7,10 @@ from starlette.responses import Response
 
 from whyrank import __version__
 from whyrank.serve.guard import Drain
-from whyrank.serve.models import Models
+from whyrank.serve.models import Model, Models
 from whyrank.serve.observing import Metrics
 from whyrank.serve.problems import Refused
+from whyrank.serve.reasoning import gives_reasons
 from whyrank.serve.settings import Limits
 
 
@@ -32,7 +33,7 @@ def telling_routes(models: Models, limits: Limits, metrics: Metrics, drain: Drai
 
     @router.get("/v1/models", summary="What requests may name as model")
     async def listed() -> dict[str, Any]:
-        return {"object": "list", "data": [_listed(name, model.ranker.name) for name, model in models.names.items()]}
+        return {"object": "list", "data": [_listed(name, model) for name, model in models.names.items()]}
 
     @router.get("/info", summary="The first model and the limits, as text-embeddings-inference tells them")
     async def info() -> dict[str, Any]:
@@ -48,8 +49,9 @@ def telling_routes(models: Models, limits: Limits, metrics: Metrics, drain: Drai
 _NOT_NOW: dict[int | str, dict[str, Any]] = {503: {"description": "They are not: the server stops, or is broken"}}
 
 
-def _listed(name: str, ranker: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": "whyrank", "ranker": ranker}
+def _listed(name: str, model: Model) -> dict[str, Any]:
+    head = {"id": name, "object": "model", "created": 0, "owned_by": "whyrank"}
+    return head | {"ranker": model.ranker.name, "reasons": gives_reasons(model)}
 
 
 def _info(models: Models, limits: Limits) -> dict[str, Any]:

@@ -12,34 +12,36 @@ const GIVEN = "given";
 const LARGEST_FILE = 10_000_000;
 const NARROW = matchMedia("(max-width: 1023px)");
 const panel = at("panel");
+const mute = new Set(); // models that give no reasons
 let running = null;
+let comparing = null;
 let shown = null;
 
 function token() {
   return at("token").value.trim();
 }
 
-async function ask() {
+/** Do what a person asks for, in place of what was asked before. */
+async function begin(work) {
   running?.abort();
   running = new AbortController();
   const { signal } = running;
   at("trouble").replaceChildren();
-  at("share").disabled = true;
   document.body.classList.add("busy", "asked");
   try {
-    await rank(signal);
+    await work(signal);
   } catch (error) {
     if (!signal.aborted) trouble(error);
   }
   if (!signal.aborted) document.body.classList.remove("busy");
 }
 
-async function rank(signal) {
+async function ask(signal) {
   const query = at("query").value;
-  const asking = { token: token(), signal };
   if (!query.trim()) return;
-  const { documents, scores } = await candidates(query, asking);
+  const { documents, scores } = await candidates(query, signal);
   if (!documents.length) {
+    if (at("source").value) throw new Error("Nothing was found there for these words.");
     at("documents").focus();
     throw new Error("There are no documents yet. Paste some, open a file, or take the example.");
   }
@@ -47,51 +49,60 @@ async function rank(signal) {
     panel.open = false;
     at("results").scrollIntoView();
   }
-  const body = { query, documents, scores, model: at("model").value || null, top: Number(at("top").value) };
-  const beside = at("beside").value;
-  const other =
-    beside && beside !== GIVEN
-      ? asked("v1/explain", { body: { ...body, model: beside, top: 0, stream: false }, ...asking })
-      : null;
-  other?.catch(() => {});
-  const given = beside === GIVEN ? documents.map((own) => own.id) : null;
-  try {
-    await reasons(body, asking, given, other);
-  } catch (error) {
-    if (error.param !== "top") throw error;
-    await reasons({ ...body, top: 0 }, asking, given, other); // this ranker gives no reasons
-  }
+  const model = at("model").value || null;
+  const top = mute.has(model) ? 0 : Number(at("top").value);
+  await answer({ query, documents, scores, model, top }, at("beside").value, signal);
 }
 
-async function reasons(body, asking, given, other) {
+/** Show the ranking as soon as it is there, then each reason; a ranking stands whatever happens to its reasons. */
+async function answer(body, other, signal) {
   const began = performance.now();
+  const orders = other && other !== GIVEN ? order({ ...body, model: other, top: 0 }, signal) : null;
+  orders?.catch(() => {}); // who waits for it is told
   let own = null;
-  for await (const [name, data] of streamed("v1/explain", { body, ...asking })) {
-    if (name === "ranking") {
-      own = begun(body, data, (performance.now() - began) / 1000);
-      if (given) beside(own, "as given", given);
-      else if (other) own.reserveOrders();
-    } else if (name === "reasons") own.tell(data);
-    else if (name === "done") own.done(data.usage);
-    else throw new Error(data.message);
+  let missing = "The answer broke off.";
+  try {
+    for await (const [name, data] of streamed("v1/explain", { body, token: token(), signal })) {
+      if (name === "ranking") {
+        own = begun(body, data, (performance.now() - began) / 1000);
+        if (other === GIVEN) beside(own, { name: "as given", ids: body.documents.map((document) => document.id) });
+        else if (orders) placed(own, orders, signal);
+      } else if (name === "reasons") own.tell(data);
+      else if (name === "done") {
+        own.done(data.usage);
+        missing = null;
+      } else missing = data.message;
+    }
+  } catch (error) {
+    if (signal.aborted || !own) throw error;
+    missing = error.message;
   }
-  own.close();
-  say("All reasons are there.");
-  if (!other) return;
-  const { model, results } = await other;
-  beside(
-    own,
-    model,
-    results.map((result) => result.id),
-  );
+  if (!own) throw new Error(missing);
+  own.close(missing);
+  if (missing === null) say(body.top ? "All reasons are there." : "This ranker gives no reasons.");
+  else trouble(new Error(`Not all reasons are there. ${missing}`), () => begin((next) => answer(body, other, next)));
 }
 
-async function candidates(query, asking) {
+async function order(body, signal) {
+  const { model, results } = await asked("v1/explain", { body: { ...body, stream: false }, token: token(), signal });
+  return { name: model, ids: results.map((result) => result.id) };
+}
+
+async function placed(own, orders, signal) {
+  own.reserveOrders();
+  try {
+    beside(own, await orders);
+  } catch (error) {
+    if (!signal.aborted) own.showOrders(el("p", { class: "notes", role: "alert" }, error.message));
+  }
+}
+
+async function candidates(query, signal) {
   const corpus = at("source").value;
   if (!corpus) return { documents: documentsOf(at("documents").value), scores: null };
   const depth = Number(at("depth").value);
   const body = { query, corpus, depth, top_n: depth, rerank: false, model: at("model").value || null };
-  const { results } = await asked("v1/search", { body, ...asking });
+  const { results } = await asked("v1/search", { body, token: token(), signal });
   return {
     documents: results.map(({ id, document }) => ({ id, ...document })),
     scores: results.map((result) => result.first_score),
@@ -99,6 +110,7 @@ async function candidates(query, asking) {
 }
 
 function begun(body, data, took) {
+  at("comparison").close(); // it is of the ranking before
   shown = new Ranked(body, data, { took, onPick: picked });
   at("outcome").replaceChildren(shown.element);
   at("share").disabled = false;
@@ -108,9 +120,9 @@ function begun(body, data, took) {
   return shown;
 }
 
-function beside(own, name, ids) {
+function beside(own, left) {
   const right = { name: own.model, ids: own.results.map((result) => result.id) };
-  own.showOrders(sideBySide({ name, ids }, right, own.documents, (id) => own.goTo(id)));
+  own.showOrders(sideBySide(left, right, own.documents, (id) => own.goTo(id)));
 }
 
 function inOrder() {
@@ -125,17 +137,21 @@ function picked() {
 }
 
 async function compare() {
+  const own = shown;
   const [one, other] = inOrder();
-  const { query, documents, scores, model } = shown.body;
+  const { query, documents, scores, model } = own.body;
+  comparing?.abort();
+  comparing = new AbortController();
+  const { signal } = comparing;
   const body = { query, documents, scores, model, upper: one.hit.id, lower: other.hit.id };
   at("compared").replaceChildren(el("p", { class: "soft" }, "…"));
   at("comparison-title").textContent = `Why #${one.rank} is above #${other.rank}`;
   at("comparison").showModal();
   try {
-    const { comparison } = await asked("v1/compare", { body, token: token() });
-    at("compared").replaceChildren(...shown.compared(comparison, one, other));
+    const { comparison } = await asked("v1/compare", { body, token: token(), signal });
+    at("compared").replaceChildren(...own.compared(comparison, one, other));
   } catch (error) {
-    at("compared").replaceChildren(el("p", { role: "alert" }, error.message));
+    if (!signal.aborted) at("compared").replaceChildren(el("p", { role: "alert" }, error.message));
   }
 }
 
@@ -153,10 +169,13 @@ async function share() {
   at("share").disabled = false;
 }
 
-function trouble(error) {
+/** Say what went wrong; `again` does it once more. */
+function trouble(error, again = null) {
   if (error.status === 401) at("asking-token").hidden = false;
   const words = error.status === 401 ? "The server wants its token; give it below the documents." : error.message;
-  at("trouble").replaceChildren(el("p", { class: "notes" }, words));
+  const button = again && el("button", { type: "button", id: "again" }, "Again");
+  button?.addEventListener("click", again);
+  at("trouble").replaceChildren(el("p", { class: "notes" }, words, button));
 }
 
 function say(words) {
@@ -167,6 +186,7 @@ async function listed() {
   const [models, corpora] = await Promise.all(
     ["v1/models", "v1/corpora"].map((path) => asked(path, { token: token() })),
   );
+  for (const { id, reasons } of models.data) if (!reasons) mute.add(id);
   const option = (value, words) => el("option", { value }, words);
   at("model").replaceChildren(...models.data.map(({ id }) => option(id, id)));
   at("beside").append(...models.data.slice(models.data.length > 1 ? 0 : 1).map(({ id }) => option(id, id)));
@@ -190,7 +210,7 @@ function example() {
   at("documents").value = DOCUMENTS.map((document) => JSON.stringify(document)).join("\n");
   at("query").value = QUERY;
   counting();
-  ask();
+  begin(ask);
 }
 
 async function opened({ target }) {
@@ -207,7 +227,7 @@ async function opened({ target }) {
 
 at("ask").addEventListener("submit", (event) => {
   event.preventDefault();
-  ask();
+  begin(ask);
 });
 at("documents").addEventListener("input", counting);
 at("documents").addEventListener("keydown", (event) => {
@@ -224,6 +244,7 @@ at("share").addEventListener("click", share);
 at("compare").addEventListener("click", compare);
 at("unpick").addEventListener("click", () => shown.unpick());
 at("close").addEventListener("click", () => at("comparison").close());
+at("comparison").addEventListener("close", () => comparing?.abort());
 at("token").addEventListener("change", () => listed().then(() => at("trouble").replaceChildren(), trouble));
 NARROW.addEventListener("change", () => {
   panel.open = true;

@@ -3,7 +3,7 @@
 import { clipped, el, ornament, unseen } from "./dom.js";
 import { bar, number } from "./figures.js";
 import { marked, marksIn } from "./passages.js";
-import { above, madeOf, named, rankWith, turning } from "./reasons.js";
+import { above, madeOf, named, quoted, rankWith, turning } from "./reasons.js";
 
 /** How a hit moved from its first place. */
 export function moved(rank, first) {
@@ -36,40 +36,46 @@ export class Card {
     if (!hit.document.text.trim()) this.text.replaceChildren(el("span", { class: "cut" }, "No text."));
     this.pick = el("input", { type: "checkbox", "aria-label": `Pick rank ${rank} for a comparison` });
     this.pick.addEventListener("change", () => onPick(this));
+    this.directs = [];
+    this.comparisons = [];
+    this.reason = el("div", { class: "reason" });
+    this.turn = el("p", { class: "turning" });
+    this.turn.addEventListener("pointerenter", () => this.text.classList.add("struck"));
+    this.turn.addEventListener("pointerleave", () => this.text.classList.remove("struck"));
     this.why = awaits
       ? el(
           "section",
           { class: "why waits", "aria-busy": "true" },
-          label("Why it is here"),
-          reserved("reason"),
-          reserved("turning"),
+          el("h4", { class: "label" }, "Why it is here"),
+          this.reason,
+          this.turn,
         )
       : null;
     this.folds = el("div", { class: "folds" });
+    this.folds.addEventListener("pointerover", ({ target }) => this.#light(target.closest("li[data-n]")));
+    this.folds.addEventListener("pointerleave", () => this.#light(null));
     this.element = el("li", {}, this.#article(id, line));
   }
 
-  /** Show its reasons; `results` are all of the ranking, best first. */
+  /** Show one more of its reasons; `results` are all of the ranking, best first. */
   tell({ direct, comparison }, results) {
-    const [, reason, turn] = this.why.children;
     this.why.removeAttribute("aria-busy");
     this.why.classList.remove("waits");
-    if (direct) {
-      this.#mark(direct, comparison?.counterfactual?.removed ?? []);
-      reason.replaceChildren(el("span", { dir: "auto" }, direct.text));
-      this.folds.append(fold("The numbers", madeOf(direct)));
-    }
-    if (comparison) this.#compare(comparison, results, turn);
-    else if (this.rank === results.length) turn.replaceChildren(el("span", {}, "It is the last."));
-    this.#light();
+    if (direct) this.directs.push(direct);
+    if (comparison) this.comparisons.push(comparison);
+    if (direct) this.#direct();
+    if (comparison) this.#compare(results);
+    else if (this.rank === results.length) this.turn.replaceChildren(el("span", {}, "It is the last."));
+    this.#mark();
+    if (isCut(this.reason) || isCut(this.turn)) this.#offerAll();
   }
 
-  /** Nothing more comes. */
-  close() {
+  /** Nothing more comes; `words` stand where there is no reason. */
+  close(words) {
     if (!this.why?.classList.contains("waits")) return;
     this.why.classList.remove("waits");
     this.why.removeAttribute("aria-busy");
-    this.why.children[1].replaceChildren(el("span", { class: "soft" }, "No reason was given."));
+    this.reason.replaceChildren(el("span", { class: "soft" }, words));
   }
 
   #article(id, line) {
@@ -97,47 +103,60 @@ export class Card {
     return el("article", { class: "hit", "aria-labelledby": id }, place, body);
   }
 
-  #mark(direct, removed) {
+  #direct() {
+    const said = this.directs.flatMap((direct) => (direct.text ? [el("p", { dir: "auto" }, direct.text)] : []));
+    this.reason.replaceChildren(...said);
+    const firsts = this.directs.map((_, place) => quoted(this.directs.slice(0, place)).length);
+    const apart = this.directs.flatMap((direct, place) => madeOf(direct, firsts[place]));
+    this.numbers ??= this.#fold("The numbers");
+    this.numbers.replaceChildren(...apart);
+  }
+
+  #mark() {
+    const evidence = quoted(this.directs);
+    const removed = this.comparisons.flatMap((comparison) => comparison.counterfactual?.removed ?? []);
     const inText = removed.filter((span) => span.field === "text");
-    this.text.replaceChildren(...marked(this.hit.document.text, marksIn("text", direct.evidence), inText));
+    if (this.hit.document.text.trim())
+      this.text.replaceChildren(...marked(this.hit.document.text, marksIn("text", evidence), inText));
     const first = this.text.querySelector(".s4") ?? this.text.querySelector("mark");
     if (first) this.text.scrollTop = first.offsetTop - 24;
-    if (this.hit.document.title) {
-      const inTitle = marksIn("title", direct.evidence);
-      if (inTitle.length) this.title.replaceChildren(...marked(this.hit.document.title, inTitle));
-    }
+    const inTitle = this.hit.document.title ? marksIn("title", evidence) : [];
+    if (inTitle.length) this.title.replaceChildren(...marked(this.hit.document.title, inTitle));
   }
 
-  #compare(comparison, results, turn) {
-    const place = results.findIndex((other) => other.id === comparison.lower_id);
-    const lower = results[place];
+  #compare(results) {
+    const place = results.findIndex((other) => other.id === this.comparisons[0].lower_id);
     const names = { upper: `#${this.rank}`, lower: `#${place + 1}` };
-    const found = comparison.counterfactual;
-    const rank = found?.score == null ? null : rankWith(found.score, this.hit, results);
-    if (found) turn.replaceChildren(el("span", { dir: "auto" }, turning(found, names, rank)));
-    turn.classList.toggle("flips", found?.status === "flips");
-    this.folds.append(fold(`Why above #${place + 1}?`, above(comparison, names, rank), named(lower.document)));
-    turn.addEventListener("pointerenter", () => this.text.classList.add("struck"));
-    turn.addEventListener("pointerleave", () => this.text.classList.remove("struck"));
+    const rankOf = (found) => (found?.score == null ? null : rankWith(found.score, this.hit, results));
+    this.above ??= this.#fold(`Why above #${place + 1}?`, named(results[place].document));
+    this.above.replaceChildren(...this.comparisons.flatMap((own) => above(own, names, rankOf(own.counterfactual))));
+    const found = this.comparisons.find((own) => own.counterfactual)?.counterfactual;
+    if (!found) return;
+    this.turn.replaceChildren(el("span", { dir: "auto" }, turning(found, names, rankOf(found))));
+    this.turn.classList.toggle("flips", found.status === "flips");
   }
 
-  #light() {
-    for (const item of this.folds.querySelectorAll("li[data-n]")) {
-      const marks = this.text.querySelectorAll(`mark[data-n="${item.dataset.n}"]`);
-      item.addEventListener("pointerenter", () => marks.forEach((mark) => mark.classList.add("lit")));
-      item.addEventListener("pointerleave", () => marks.forEach((mark) => mark.classList.remove("lit")));
-    }
+  #fold(title, hint = null) {
+    const content = el("div");
+    this.folds.append(el("details", { class: "above" }, el("summary", { title: hint }, title), content));
+    return content;
+  }
+
+  #offerAll() {
+    if (this.why.querySelector("button")) return;
+    const button = el("button", { type: "button", class: "all", "aria-expanded": "false" }, "Whole reason");
+    button.addEventListener("click", () => {
+      button.setAttribute("aria-expanded", String(this.why.classList.toggle("whole")));
+    });
+    this.reason.before(button);
+  }
+
+  #light(item) {
+    const number = item?.dataset.n ?? null;
+    for (const mark of this.text.querySelectorAll("mark")) mark.classList.toggle("lit", mark.dataset.n === number);
   }
 }
 
-function label(words) {
-  return el("h4", { class: "label" }, words);
-}
-
-function reserved(kind) {
-  return el("p", { class: kind });
-}
-
-function fold(title, children, hint = null) {
-  return el("details", { class: "above" }, el("summary", { title: hint }, title), children);
+function isCut(element) {
+  return element.scrollHeight > element.clientHeight + 1;
 }

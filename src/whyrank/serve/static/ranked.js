@@ -24,7 +24,7 @@ export class Ranked {
       .slice(0, Math.max(FULL_CARDS, wanted))
       .map((hit, place) => new Card(hit, place + 1, line, place < wanted, (card) => this.#pick(card)));
     this.orders = el("div");
-    this.cost = el("dd", {}, wanted ? "are coming …" : "none were asked for");
+    this.cost = el("dd", {}, wanted ? "are coming …" : "this ranker gives none");
     this.element = el(
       "section",
       { class: "ranking", "aria-labelledby": "asked" },
@@ -45,10 +45,10 @@ export class Ranked {
     if (this.cards.some((card) => card.why)) this.cost.textContent = spent(without(usage, this.usage)) || "nothing";
   }
 
-  /** Nothing more comes. */
-  close() {
-    this.cards.forEach((card) => card.close());
-    if (this.cost.textContent.endsWith("…")) this.cost.textContent = "none";
+  /** Nothing more comes; `missing` says why, if there would have been more. */
+  close(missing) {
+    this.cards.forEach((card) => card.close(missing === null ? "No reason was given." : "Its reason did not come."));
+    if (missing !== null) this.cost.textContent = "not all are there";
   }
 
   /** Keep room for another order. */

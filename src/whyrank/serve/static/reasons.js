@@ -13,11 +13,16 @@ export function named(document) {
   return document.title ? clipped(document.title, 80) : `document ${clipped(document.id, 40)}`;
 }
 
-/** The sentences that carry a place, and what its score is made of. */
-export function madeOf(direct) {
-  const evidence = direct.evidence.slice(0, EVIDENCE_SHOWN);
+/** The sentences that direct reasons show, in order: their numbers run through all of them. */
+export function quoted(directs) {
+  return directs.flatMap((direct) => direct.evidence.slice(0, EVIDENCE_SHOWN));
+}
+
+/** The sentences that carry a place, and what its score is made of; `before` sentences are numbered already. */
+export function madeOf(direct, before) {
+  const evidence = quoted([direct]);
   const line = scale(evidence.map((item) => item.contribution));
-  const items = evidence.map((item, place) => sentence(item, place + 1, line, direct));
+  const items = evidence.map((item, place) => sentence(item, before + place + 1, line, direct));
   const parts = [
     ...sums(
       direct.terms,

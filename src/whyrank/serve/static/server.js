@@ -25,7 +25,8 @@ export async function* streamed(path, { body, token, signal }) {
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
-    const { value, done } = await reader.read();
+    const { value, done } = await reader.read().catch(broken);
+    signal.throwIfAborted();
     if (done) return;
     const blocks = (rest + value).split("\n\n");
     rest = blocks.pop();
@@ -39,17 +40,16 @@ function event(block) {
   return [of("event"), JSON.parse(of("data"))];
 }
 
+function broken(error) {
+  if (error.name === "AbortError") throw error;
+  throw new Refused("The server is not reached; is it still running?", null, 0);
+}
+
 async function answered(path, { body, token, signal }) {
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   const posted = body ? { method: "POST", body: JSON.stringify(body) } : {};
   if (body) headers["Content-Type"] = "application/json";
-  let answer;
-  try {
-    answer = await fetch(path, { ...posted, headers, signal });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Refused("The server is not reached; is it still running?", null, 0);
-  }
+  const answer = await fetch(path, { ...posted, headers, signal }).catch(broken);
   if (answer.ok) return answer;
   const told = await answer.json().catch(() => ({}));
   throw new Refused(told.message ?? `The server answered ${answer.status}.`, told.error?.param ?? null, answer.status);

@@ -1,0 +1,77 @@
+"""Who is given what next, and which system stands on which side."""
+
+import time
+import unicodedata
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from threading import Lock
+
+from whyrank.errors import BadInput
+from whyrank.judge.items import Item
+from whyrank.judge.study import Study
+
+HELD_S = 900.0
+"""Seconds for which an item that a judge was given counts as being judged."""
+LONGEST_NAME = 60
+
+
+class Assignment:
+    """Gives items to judges: to each judge an item once, and to each item so many judges as are wanted.
+
+    What was given to a judge counts as being judged for a quarter of an hour, in this process: two servers on one store
+    may at worst give an item to one judge too many.
+
+    Args:
+        study: what is to be judged.
+        now: the time in seconds, from any moment on.
+    """
+
+    def __init__(self, study: Study, now: Callable[[], float] = time.monotonic) -> None:
+        self._study, self._now, self._lock = study, now, Lock()
+        self._held: dict[str, tuple[str, float]] = {}
+
+    def next(self, judge: str, done: Mapping[str, set[str]]) -> Item | None:
+        """The first item that is open to a judge; None if there is none.
+
+        Args:
+            judge: who wants something to do.
+            done: judge → items that are done.
+        """
+        with self._lock:
+            item = next((own for own in self._study.items if self._is_open(own.id, judge, done)), None)
+            if item is not None:
+                self._held[judge] = item.id, self._now()
+        return item
+
+    def left(self, judge: str, done: Mapping[str, set[str]]) -> int:
+        """How many items are open to a judge."""
+        with self._lock:
+            return sum(self._is_open(item.id, judge, done) for item in self._study.items)
+
+    def _is_open(self, item: str, judge: str, done: Mapping[str, set[str]]) -> bool:
+        if item in done.get(judge, ()):
+            return False
+        since = self._now() - HELD_S
+        at_work = {other for other, (held, at) in self._held.items() if held == item and at > since}
+        others = {other for other, items in done.items() if item in items} | at_work
+        return len(others - {judge}) < self._study.settings.overlap
+
+
+def sides_for(item: Item, judge: str, seed: int) -> tuple[tuple[str, ...], ...]:
+    """The sides as a judge sees them: which is first is drawn for each item and judge, always the same."""
+    drawn = sha256(f"{seed}\0{item.id}\0{judge}".encode("utf-8", "surrogatepass")).digest()[0]
+    return item.sides[::-1] if drawn % 2 else item.sides
+
+
+def judge_name(given: str) -> str:
+    """A judge's name as it is kept: in one form of Unicode, without spaces around it or twice.
+
+    Raises:
+        BadInput: it is empty, too long, or holds what cannot be seen.
+    """
+    name = " ".join(unicodedata.normalize("NFC", given).split())
+    if not name or len(name) > LONGEST_NAME:
+        raise BadInput(f"a judge's name has 1 to {LONGEST_NAME} characters, not {len(name):,}; give a name or initials")
+    if not name.isprintable():
+        raise BadInput("a judge's name holds characters that cannot be seen; give a name or initials")
+    return name
