@@ -63,6 +63,8 @@ DEV = {
     "scifact-train": Dev("beir-scifact", "train-queries.jsonl", "train-qrels.trec", run=None),
     "pubmedqa": Dev("train-pubmedqa-1k"),
     "whatsthatbook-dev": Dev("birco-whatsthatbook-dev"),
+    "doris-mae-dev": Dev("birco-doris-mae-dev"),
+    "clinical-trial-dev": Dev("birco-clinical-trial-dev"),
 }
 
 

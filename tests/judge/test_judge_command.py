@@ -15,7 +15,6 @@ import yaml
 from judging import ANN, BEN, evidence_system, settings_in, student_system, written
 
 from ended import Ended, Run
-from whyrank.cli import app
 from whyrank.config import load
 from whyrank.judge.settings import JudgeSettings
 from whyrank.judge.shown import SheetBody, sheet_of
@@ -23,19 +22,10 @@ from whyrank.judge.store import Judgements
 from whyrank.judge.study import Study, open_study
 
 START_S = 60
-SUMMARY = "Have people judge."
-SERVING = f"""
-import sys
-from whyrank.cli import app, main
-app.COMMANDS = {{**app.COMMANDS, "judge": {SUMMARY!r}}}
-sys.exit(main())
-"""
 
 
 @pytest.fixture
-def judge(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(app, "COMMANDS", {**app.COMMANDS, "judge": SUMMARY})
-
+def judge(run: Run) -> Run:
     def called(*args: object) -> Ended:
         return run("judge", *args)
 
@@ -73,7 +63,7 @@ def study(tmp_path: Path) -> Study:
 
 @pytest.fixture
 def serving(tmp_path: Path, experiment: str) -> Iterator["subprocess.Popen[str]"]:
-    args = [sys.executable, "-c", SERVING, "judge", experiment]
+    args = [sys.executable, "-m", "whyrank", "judge", experiment]
     process = subprocess.Popen(args, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     yield process
     if process.poll() is None:
@@ -164,6 +154,35 @@ def test_what_is_wrong_is_said_in_one_line(judge: Run, experiment: str, args: li
     ended = judge(experiment, "-q", *args)
     assert (ended.code, ended.err.count("\n")) == (2, 1)
     assert told in ended.err
+
+
+@pytest.mark.parametrize("name", ["judged.sqlite", "exp.yaml", "evidence-own.jsonl"])
+def test_a_report_takes_no_place_of_what_it_rests_on(
+    judge: Run, experiment: str, study: Study, tmp_path: Path, name: str
+) -> None:
+    answered(study)
+    before = (tmp_path / name).read_bytes()
+    ended = judge(experiment, "-f", "json", "-o", tmp_path / name)
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert f"{name}: is read by this experiment" in ended.err
+    assert (tmp_path / name).read_bytes() == before
+
+
+def test_an_export_takes_no_place_of_what_it_rests_on(judge: Run, experiment: str, tmp_path: Path) -> None:
+    (tmp_path / "judged").mkdir()
+    store = tmp_path / "judged" / "answers.jsonl"
+    answered(open_study(settings_in(tmp_path, store=str(store))))
+    ended = judge(experiment, "--export", "judged", "-c", f"store={store}")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "answers.jsonl: is read by this experiment" in ended.err
+    assert store.read_bytes().startswith(b"SQLite")
+
+
+@pytest.mark.parametrize("option", ["--output", "--export"])
+def test_a_file_without_a_name_serves_no_page(judge: Run, experiment: str, option: str) -> None:
+    ended = judge(experiment, "-q", option, "")
+    assert ended.code == 2
+    assert f"{option} names no place" in ended.err
 
 
 def test_another_experiment_is_refused_by_what_differs(judge: Run, experiment: str, study: Study) -> None:

@@ -120,6 +120,18 @@ def test_erasure_of_a_reason_is_that_of_its_quotes() -> None:
     assert len(set(found.values["comp@1"])) > 2
 
 
+def test_intervals_are_over_queries_not_over_reasons() -> None:
+    """Of one query every resample is the same."""
+
+    def said(item: Item, _judge: str, question: str, system: str) -> int | None:
+        return len(item.document.text) * (1 + (system == "other")) % 3 if question == "true" and system else None
+
+    [whole, *_] = correlation_tables(judged(two_systems(1), said))
+    found = [row(whole, measure, "true")["Kendall's τ-b"] for measure in ("comp@1", "suff@1")]
+    assert all(cell.low == cell.high == cell.value for cell in found)
+    assert any(abs(float(cell.value or 0)) < 1 for cell in found)
+
+
 def test_systems_together_and_apart() -> None:
     whole, plain, other = correlation_tables(judged(two_systems(3), strict))
     assert [table.title.split("? ")[1] for table in (whole, plain, other)] == ["all systems", "plain", "other"]

@@ -28,7 +28,7 @@ from whyrank.judge.assignment import HELD_S, LONGEST_NAME, Assignment, judge_nam
 from whyrank.judge.items import Item, has_reasons, items_of
 from whyrank.judge.settings import GRADES, QUESTIONS, JudgeSettings
 from whyrank.judge.study import open_study
-from whyrank.types import Ranking
+from whyrank.types import Comparison, Counterfactual, Ranking, Span
 
 
 def test_documents_are_graded_before_reasons_are_read(tmp_path: Path) -> None:
@@ -145,6 +145,10 @@ def test_systems_that_tell_their_names_are_known(tmp_path: Path) -> None:
         "evidence": [ranking(SKY, [AIR], [direct(AIR, "Carries evidence.")])],
     }
     assert study_in(tmp_path, results=results).telling == ("student",)
+    turn = Counterfactual("flips", (Span(0, 9),), ("Molecules",), text="Without it, Student puts Air lower.")
+    above = Comparison("air", "water", "So.", counterfactual=turn)
+    results["student"] = [ranking(SKY, [AIR, WATER], [direct(AIR, "Says why.")], above)]
+    assert study_in(tmp_path, results=results).telling == ("student", "evidence")
     assert study_in(tmp_path).telling == ()
 
 
@@ -227,6 +231,35 @@ def test_an_item_is_given_to_as_many_judges_as_are_wanted(tmp_path: Path) -> Non
     two = Assignment(study_in(tmp_path, overlap=2))
     assert two.next(BEN, everything) == first
     assert two.next(CLEO, {**everything, BEN: {first.id}}) == second
+
+
+def test_reasons_wait_for_grades_that_others_are_at(tmp_path: Path) -> None:
+    study = study_in(tmp_path, overlap=1)
+    now = 0.0
+    assignment = Assignment(study, lambda: now)
+    first = assignment.next(ANN, {})
+    assert first is not None
+    done: dict[str, set[str]] = {BEN: set()}
+    given: list[Item] = []
+    while item := assignment.next(BEN, done):
+        given.append(item)
+        done[BEN].add(item.id)
+        now = HELD_S + 1 if item.kind == "reasons" else now  # Ann has left
+    assert {item.id for item in given} == set(study.by_id)
+    assert given[given.index(first) :].count(first) == 1
+    before = given[: given.index(first)]
+    assert not [item for item in before if item.kind == "reasons" and item.query == first.query]
+
+
+def test_reasons_are_given_before_a_grade_where_nothing_else_is_open(tmp_path: Path) -> None:
+    study = study_in(tmp_path, overlap=1)
+    assignment = Assignment(study, lambda: 0.0)
+    first = assignment.next(ANN, {})
+    assert first is not None
+    done: dict[str, set[str]] = {BEN: set()}
+    while item := assignment.next(BEN, done):
+        done[BEN].add(item.id)
+    assert done[BEN] == set(study.by_id) - {first.id}
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,25 @@ def test_answers_are_kept_for_the_systems_that_were_shown(server: Server) -> Non
         assert undone["done"] == 0
 
 
+def test_nothing_that_is_sent_tells_a_system(server: Server) -> None:
+    sent = [server.get("/v1/study").text]
+    judges = [f"judge {number}" for number in range(8)]
+    for item in server.study.items:
+        for judge in judges:
+            given: dict[str, Any] = {"judge": judge, "item": item.id, "seconds": 1, "leaves": True}
+            given |= {"sides": [{} for _ in item.sides]}
+            sent.append(server.post("/v1/answer", given).text)
+            undone = server.post("/v1/undo", {"judge": judge})
+            assert undone.json()["item"]["id"] == item.id
+            sent.append(undone.text)
+            for side in undone.json()["item"]["sides"]:
+                assert set(side) == {"rank", "text", "evidence", "above", "shared"}
+                assert all(set(own) == {"quote", "span"} for own in side["evidence"])
+    assert any("The model read it." in text for text in sent)
+    for told in ("evidence-own", "student-own", "secret-model", "secret-ranker", "contribution"):
+        assert not [text for text in sent if told in text]
+
+
 def test_a_quote_whose_place_the_document_does_not_have_is_shown_as_not_found(tmp_path: Path) -> None:
     spans = [Span(0, 9), Span(0, 3, "title"), Span(0, 4, "title"), Span(5, 999), Span(3, 3), None]
     reason = Direct(AIR.id, "Why.", tuple(Evidence("quote", span) for span in spans))
@@ -233,6 +252,16 @@ def test_two_servers_on_one_store_know_of_each_other(server: Server) -> None:
     assert server.following()["done"] == 2
     assert server.post("/v1/undo", {"judge": ANN}).json()["item"]["id"] == second.id
     assert other.following()["item"]["id"] == second.id
+
+
+def test_what_is_mended_is_given_to_nobody_else_meanwhile(tmp_path: Path) -> None:
+    server = Server(study_in(tmp_path, overlap=1))
+    first, second, third, *_ = server.study.items
+    server.post("/v1/answer", {"judge": ANN, "item": first.id, "seconds": 1, "grade": 0})
+    assert server.post("/v1/undo", {"judge": ANN}).json()["item"]["id"] == first.id
+    assert server.following(BEN)["item"]["id"] == second.id
+    after = server.post("/v1/answer", {"judge": ANN, "item": first.id, "seconds": 1, "grade": 3}).json()
+    assert after["item"]["id"] == third.id
 
 
 def test_another_site_may_not_ask(server: Server) -> None:

@@ -5,10 +5,11 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from judging import ANN, BEN, sheet, study_in
+from judging import ANN, BEN, WATER, evidence_system, sheet, study_in
 
 from whyrank.errors import BadInput, Corrupt, MissingFile, Unwritable
 from whyrank.judge.records import Sheet
@@ -142,6 +143,43 @@ def test_what_an_experiment_was_is_told(tmp_path: Path, given: dict[str, object]
     Judgements(study.settings.store, study_in(tmp_path, overlap=5, title="Other").fixed).close()
     with pytest.raises(BadInput, match=named):
         Judgements(study.settings.store, study_in(tmp_path, **given).fixed)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"grades": ["no", "a, b"]}, {"grades": ["no", "a", "b"]}),
+        (
+            {"questions": [{"id": "x", "ask": "So?", "answers": ["no, not at all", "yes"]}]},
+            {"questions": [{"id": "x", "ask": "So?", "answers": ["no", "not at all", "yes"]}]},
+        ),
+    ],
+)
+def test_answers_that_hold_commas_are_not_taken_for_more_answers(
+    tmp_path: Path, one: dict[str, object], other: dict[str, object]
+) -> None:
+    study = study_in(tmp_path, **one)
+    Judgements(study.settings.store, study.fixed).close()
+    with pytest.raises(BadInput, match="holds answers to another experiment"):
+        Judgements(study.settings.store, study_in(tmp_path, **other).fixed)
+
+
+def test_the_next_document_is_what_was_read_even_where_it_is_not_judged(tmp_path: Path) -> None:
+    [own, *_] = evidence_system()
+    study = study_in(tmp_path, results={"a": [own]}, depth=1)
+    Judgements(study.settings.store, study.fixed).close()
+    hits = tuple(replace(h, document=replace(WATER, text="Other.")) if h.document == WATER else h for h in own.hits)
+    changed = study_in(tmp_path, results={"a": [replace(own, hits=hits)]}, depth=1)
+    with pytest.raises(BadInput, match="what 'a' says was"):
+        Judgements(study.settings.store, changed.fixed)
+
+
+def test_no_name_of_a_file_means_no_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)
+    with Judgements(":memory:", FIXED) as store:
+        store.put(sheet("one", ANN, 1))
+    with Judgements(":memory:", FIXED, create=False) as store:
+        assert store.done() == {ANN: {"one"}}
 
 
 def test_what_is_no_store_is_left_as_it_is(path: Path) -> None:

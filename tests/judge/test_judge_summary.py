@@ -126,6 +126,14 @@ class TestPreference:
         assert found["queries W/T/L"].value == "1/0/5"
         assert found["p"].value == pytest.approx(2 * (1 + 6) / 2**6)
 
+    def test_queries_that_lean_to_neither_are_no_part_of_the_test(self) -> None:
+        def said(item: Item, _judge: str, question: str, _system: str) -> int | None:
+            return int(item.query.id in ("q0", "q1", "q2")) if question == BETTER else None
+
+        found = row(preference_table(judged(two_systems(6), said)), "plain beside other")
+        assert found["queries W/T/L"].value == "0/3/3"
+        assert found["p"].value == pytest.approx(2 / 2**3)
+
     def test_all_ties_say_nothing(self) -> None:
         found = row(preference_table(judged(two_systems(3), always({BETTER: 0}))), "plain beside other")
         assert (found["preference"].value, found["p"].value, found["queries W/T/L"].value) == (0.0, 1.0, "0/3/0")

@@ -8,6 +8,7 @@ from whyrank.cli import options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from whyrank.cli.progress import Work
     from whyrank.judge.judged import Judged
@@ -89,6 +90,7 @@ def judge(
     if given.file is not None:
         raise BadInput(f"--config names the file {given.file}; settings stand in {experiment}, and --config key=value")
     settings = load(JudgeSettings, experiment, given.overrides)
+    _check_places([experiment, settings.store, *settings.systems.values()], output, folder)
     with working(quiet=quiet) as work:
         work.phase("reading")
         study = open_study(settings)
@@ -145,6 +147,33 @@ def _format(name: str | None, output: str | None) -> str:
     if name is None and suffix not in ("", ".txt", *BY_SUFFIX):
         raise unknown("report format by the name", suffix, (*BY_SUFFIX, ".txt"))
     return name or BY_SUFFIX.get(suffix, TABLE)
+
+
+def _check_places(read: "Sequence[str]", output: str | None, folder: str | None) -> None:
+    """What answers rest on is never written over.
+
+    Raises:
+        BadInput: a place to write to has no name, or is one of the files that are read.
+    """
+    from pathlib import Path
+
+    from whyrank.errors import BadInput
+    from whyrank.judge.exports import FILES
+
+    for option, given in (("--output", output), ("--export", folder)):
+        if given == "":
+            raise BadInput(f"{option} names no place to write to; give a name")
+    written = [Path(output)] if output else []
+    for path in (*written, *(Path(folder, name) for name in FILES if folder)):
+        if any(_is_same(path, own) for own in read):
+            raise BadInput(f"{path}: is read by this experiment; write to another place")
+
+
+def _is_same(path: "Path", other: str) -> bool:
+    try:
+        return path.samefile(other)
+    except (OSError, ValueError):  # one of them is not there
+        return False
 
 
 def _tables(judged: "Judged", threads: int | None, work: "Work") -> "list[Table]":

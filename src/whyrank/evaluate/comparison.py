@@ -103,6 +103,31 @@ def compare(
     return tuple(contrasts)
 
 
+def contrasts_of(evaluations: Sequence[Evaluation], baseline: str | None, seed: int) -> tuple[Contrast, ...]:
+    """Every system against the baseline (the first, if None) under every measure that they share.
+
+    A system that has no query in common with the baseline under a measure is left out of that measure.
+
+    Raises:
+        BadInput: two systems of one name.
+        UnknownName: no system is called `baseline`.
+        MissingExtra: scipy is not installed.
+    """
+    names = [evaluation.name for evaluation in evaluations]
+    if baseline is not None and baseline not in names:
+        raise unknown("run to compare with", baseline, names)
+    if len(evaluations) < 2:
+        return ()
+    shared = [name for name in evaluations[0].measures if all(name in e.measures for e in evaluations)]
+    against = baseline or evaluations[0].name
+    found: list[Contrast] = []
+    for name in shared:
+        base = next(e for e in evaluations if e.name == against)
+        paired = [e for e in evaluations if e is base or _have_in_common(e, base, name)]
+        found += compare(paired, name, baseline=against, seed=seed)
+    return tuple(found)
+
+
 def t_test(deltas_Q: Values) -> float:
     """Two-sided p of the paired t-test. 1.0 where it says nothing: fewer than two queries, or every delta 0.
 
@@ -156,6 +181,11 @@ def interval(values_Q: Values, *, seed: int = 0, resamples: int = 10_000) -> Int
     return _intervals([defined], seed, resamples)[0]
 
 
+def intervals_of(evaluations: Sequence[Evaluation], seed: int) -> dict[tuple[str, str], Interval]:
+    """Bootstrap 95 % intervals of every mean, by system and measure; NaN where no query has a value."""
+    return {(e.name, name): interval(e.of(name), seed=seed) for e in evaluations for name in e.measures}
+
+
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     """Holm's step-down adjustment (1979), in the order given.
 
@@ -204,6 +234,15 @@ def _intervals(samples: Sequence[Values], seed: int, resamples: int) -> list[Int
         lows, highs = np.quantile(means_SB, [0.025, 0.975], axis=1)
         found |= {p: Interval(float(lows[row]), float(highs[row])) for row, p in enumerate(alike)}
     return [found[place] for place in range(len(samples))]
+
+
+def _have_in_common(one: Evaluation, other: Evaluation, measure: str) -> bool:
+    """Whether some query has a value in both: a measure may be undefined for every query."""
+    defined = [
+        {q for q, value in zip(e.queries, e.of(measure).tolist(), strict=True) if not math.isnan(value)}
+        for e in (one, other)
+    ]
+    return not defined[0].isdisjoint(defined[1])
 
 
 def _paired(system: Evaluation, baseline: Evaluation, measure: str) -> Paired:

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from whyrank.evaluate import Evaluation, measure, measure_answers
 from whyrank.evaluate.answers import Answers, beside, split_measures
+from whyrank.evaluate.comparison import contrasts_of
 from whyrank.evaluate.ordering import Ties
 from whyrank.experiment.checks import statements
-from whyrank.experiment.outcome import Explained, Outcome, contrasts_of, environment
+from whyrank.experiment.outcome import Explained, Outcome, environment
 from whyrank.experiment.steps import as_given, without
 from whyrank.formats.problems import some
 from whyrank.types import Qrels, Ranking, Run

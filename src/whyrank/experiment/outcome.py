@@ -1,6 +1,5 @@
 """What an experiment, or a comparison of finished runs, found."""
 
-import math
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,9 +7,8 @@ from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
-from whyrank.errors import unknown
-from whyrank.evaluate import compare, interval
 from whyrank.evaluate.calibration import Reliability
+from whyrank.evaluate.comparison import Interval, intervals_of
 from whyrank.evaluate.results import Contrast, Evaluation, Proportion
 from whyrank.rankers.calibration import Calibration
 from whyrank.types import Qrels, Ranking
@@ -77,40 +75,9 @@ class Outcome:
     seed: int
 
     @cached_property
-    def intervals(self) -> dict[tuple[str, str], tuple[float, float]]:
+    def intervals(self) -> dict[tuple[str, str], Interval]:
         """Bootstrap 95 % intervals of the systems' means."""
         return intervals_of(self.evaluations, self.seed)
-
-
-def contrasts_of(evaluations: Sequence[Evaluation], baseline: str | None, seed: int) -> tuple[Contrast, ...]:
-    """Every system against the baseline (the first, if None) under every measure that they share."""
-    names = [evaluation.name for evaluation in evaluations]
-    if baseline is not None and baseline not in names:
-        raise unknown("run to compare with", baseline, names)
-    if len(evaluations) < 2:
-        return ()
-    shared = [name for name in evaluations[0].measures if all(name in e.measures for e in evaluations)]
-    against = baseline or evaluations[0].name
-    found: list[Contrast] = []
-    for name in shared:
-        base = next(e for e in evaluations if e.name == against)
-        paired = [e for e in evaluations if e is base or _have_in_common(e, base, name)]
-        found += compare(paired, name, baseline=against, seed=seed)
-    return tuple(found)
-
-
-def _have_in_common(one: Evaluation, other: Evaluation, measure: str) -> bool:
-    """Whether some query has a value in both: a measure may be undefined for every query."""
-    defined = [
-        {q for q, value in zip(e.queries, e.of(measure).tolist(), strict=True) if not math.isnan(value)}
-        for e in (one, other)
-    ]
-    return not defined[0].isdisjoint(defined[1])
-
-
-def intervals_of(evaluations: Sequence[Evaluation], seed: int) -> dict[tuple[str, str], tuple[float, float]]:
-    """Bootstrap 95 % intervals of every mean, by system and measure."""
-    return {(e.name, name): interval(e.of(name), seed=seed) for e in evaluations for name in e.measures}
 
 
 def environment(rankers: Mapping[str, str]) -> dict[str, str]:

@@ -12,9 +12,10 @@ import numpy as np
 
 from whyrank import formats
 from whyrank.errors import Unwritable
+from whyrank.evaluate.comparison import contrasts_of, intervals_of
 from whyrank.evaluate.harm import SystemHarm, balance, find_harm
 from whyrank.evaluate.results import Evaluation
-from whyrank.experiment.outcome import Explained, Outcome, contrasts_of, intervals_of
+from whyrank.experiment.outcome import Explained, Outcome
 from whyrank.experiment.pictures import write_plots
 from whyrank.formats.files import replacing
 from whyrank.report.evaluation_html import EvaluationReport, render_evaluation

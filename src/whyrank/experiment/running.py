@@ -10,12 +10,12 @@ from whyrank.datasets import Dataset
 from whyrank.errors import BadInput, MissingFile, Unwritable
 from whyrank.evaluate import measure, parse_measures
 from whyrank.evaluate.calibration import FITS, labelled, probabilities, reliability
-from whyrank.evaluate.comparison import EQUAL
+from whyrank.evaluate.comparison import EQUAL, contrasts_of
 from whyrank.evaluate.harm import CUTOFF
 from whyrank.evaluate.results import Evaluation
 from whyrank.experiment import steps
 from whyrank.experiment.checks import Checking, check_judges, checked
-from whyrank.experiment.outcome import Calibrated, Explained, Outcome, contrasts_of, environment
+from whyrank.experiment.outcome import Calibrated, Explained, Outcome, environment
 from whyrank.experiment.reporting import write
 from whyrank.experiment.settings import ExperimentSettings, System
 from whyrank.experiment.steps import Phase

@@ -81,6 +81,7 @@ def _judging(study: Study, store: Judgements, preset: str) -> APIRouter:
         if sheet is None:
             raise Refused("invalid_request", f"there is nothing to take back: {judge!r} has answered nothing yet")
         item = study.by_id[sheet.item]
+        assignment.hold(judge, item.id)
         given = _given(judge, store.done(), view(item, judge, study.settings.seed))
         return given | {"answers": filled(sheet, item, study.settings.seed)}
 

@@ -29,19 +29,33 @@ class Assignment:
     def __init__(self, study: Study, now: Callable[[], float] = time.monotonic) -> None:
         self._study, self._now, self._lock = study, now, Lock()
         self._held: dict[str, tuple[str, float]] = {}
+        self._grades: dict[str, list[str]] = {}
+        for item in study.items:
+            if item.kind == "grade":
+                self._grades.setdefault(item.query.id, []).append(item.id)
 
     def next(self, judge: str, done: Mapping[str, set[str]]) -> Item | None:
         """The first item that is open to a judge; None if there is none.
+
+        Reasons wait while other judges are at grades of the same query, which may yet fall to this one; they are given
+        where nothing else is open.
 
         Args:
             judge: who wants something to do.
             done: judge → items that are done.
         """
         with self._lock:
-            item = next((own for own in self._study.items if self._is_open(own.id, judge, done)), None)
-            if item is not None:
-                self._held[judge] = item.id, self._now()
+            opened = [own for own in self._study.items if self._is_open(own.id, judge, done)]
+            if not opened:
+                return None
+            item = next((own for own in opened if not self._may_sway(own, judge, done)), opened[0])
+            self._held[judge] = item.id, self._now()
         return item
+
+    def hold(self, judge: str, item: str) -> None:
+        """Count an item that a judge looks at again as being judged."""
+        with self._lock:
+            self._held[judge] = item, self._now()
 
     def left(self, judge: str, done: Mapping[str, set[str]]) -> int:
         """How many items are open to a judge."""
@@ -53,8 +67,18 @@ class Assignment:
             return False
         since = self._now() - HELD_S
         at_work = {other for other, (held, at) in self._held.items() if held == item and at > since}
-        others = {other for other, items in done.items() if item in items} | at_work
-        return len(others - {judge}) < self._study.settings.overlap
+        return len((_done_by(item, done) | at_work) - {judge}) < self._study.settings.overlap
+
+    def _may_sway(self, item: Item, judge: str, done: Mapping[str, set[str]]) -> bool:
+        """Whether it shows reasons before a grade of the same query that this judge may yet have to give."""
+        if item.kind == "grade":
+            return False
+        missing = set(self._grades.get(item.query.id, ())) - done.get(judge, set())
+        return any(len(_done_by(grade, done)) < self._study.settings.overlap for grade in missing)
+
+
+def _done_by(item: str, done: Mapping[str, set[str]]) -> set[str]:
+    return {judge for judge, items in done.items() if item in items}
 
 
 def sides_for(item: Item, judge: str, seed: int) -> tuple[tuple[str, ...], ...]:

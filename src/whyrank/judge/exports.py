@@ -16,6 +16,10 @@ from whyrank.report.tables import Table
 
 REPORTS = (*FORMATS, "html")
 """Formats of a report for a file; a terminal shows the tables themselves."""
+QRELS, ANSWERS = "qrels.trec", "answers.jsonl"
+TABLES = {"tables.md": "markdown", "tables.json": "json", "report.html": "html"}
+FILES = (QRELS, ANSWERS, *TABLES)
+"""What an export may write."""
 
 
 def export(judged: Judged, tables: Sequence[Table], folder: str | Path) -> list[Path]:
@@ -40,12 +44,11 @@ def export(judged: Judged, tables: Sequence[Table], folder: str | Path) -> list[
         raise Unwritable(f"{folder}: cannot be created ({error.strerror or error}); name another folder") from error
     qrels = qrels_of(judged)
     if qrels:
-        write_qrels(target / "qrels.trec", qrels)
-    write_lines(target / "answers.jsonl", answer_lines(judged))
-    for name, form in (("tables.md", "markdown"), ("tables.json", "json"), ("report.html", "html")):
+        write_qrels(target / QRELS, qrels)
+    write_lines(target / ANSWERS, answer_lines(judged))
+    for name, form in TABLES.items():
         write_lines(target / name, [rendered(judged, tables, form).rstrip("\n")])
-    names = (*(["qrels.trec"] if qrels else []), "answers.jsonl", "tables.md", "tables.json", "report.html")
-    return [target / name for name in names]
+    return [target / name for name in FILES if qrels or name != QRELS]
 
 
 def answer_lines(judged: Judged) -> Iterator[str]:

@@ -38,7 +38,8 @@ class Said:
         if self.comparison is not None:
             turn = self.comparison.counterfactual
             turned = (turn.text, turn.quotes) if turn else ()
-            below = (self.comparison.text, turned, self.lower and self.lower.id)
+            lower = self.lower and (self.lower.id, self.lower.title, self.lower.text)
+            below = (self.comparison.text, turned, lower)
         evidence = [(own.quote, plain(own.span)) for own in self.direct.evidence]
         return (self.rank, self.direct.text, evidence, below)
 

@@ -65,7 +65,8 @@ class Judgements:
         if not self.path.parent.is_dir():
             raise Unwritable(f"{path}: the folder {self.path.parent} does not exist; create it first")
         with self._explained():
-            self._connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+            file = self.path.absolute()  # SQLite takes some names, such as :memory:, for no file at all
+            self._connection = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
             try:
                 self._open(fixed)
             except BaseException:

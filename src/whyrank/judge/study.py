@@ -7,6 +7,7 @@ from random import Random
 
 from whyrank.errors import BadInput
 from whyrank.formats import read_rankings
+from whyrank.formats.json_values import dumps
 from whyrank.formats.problems import some
 from whyrank.judge.items import Item, digest, has_reasons, items_of
 from whyrank.judge.settings import JudgeSettings
@@ -38,7 +39,9 @@ class Study:
         words: dict[str, str] = dict.fromkeys(self.settings.systems, "")
         for item in self.items:
             for name, said in item.reasons.items():
-                words[name] += f"{said.direct.text} {said.comparison.text if said.comparison else ''} ".casefold()
+                turn = said.comparison.counterfactual if said.comparison else None
+                told = (said.direct, said.comparison, turn)
+                words[name] += "".join(f"{own.text} " for own in told if own is not None).casefold()
         others = {name: "".join(own for other, own in words.items() if other != name) for name in words}
         return tuple(name for name in words if name.casefold() in words[name] and name.casefold() not in others[name])
 
@@ -46,7 +49,6 @@ class Study:
     def fixed(self) -> Mapping[str, str]:
         """What answers rest on, by name: with another value, they would be answers to something else."""
         own = self.settings
-        questions = "; ".join(f"{q.id}: {q.ask} ({', '.join(q.answers)})" for q in own.questions)
         drawn = [ranking.query.id for ranking in next(iter(self.rankings.values()))]
         chosen = f"{own.queries or 'all'}, depth {own.depth}, seed {own.seed}: {digest(drawn)[:8]}"
         said = {
@@ -54,9 +56,9 @@ class Study:
             for name in own.systems
         }
         return {
-            "systems": ", ".join(sorted(own.systems)),
-            "questions": questions,
-            "grades": ", ".join(own.grades),
+            "systems": dumps(sorted(own.systems)),
+            "questions": dumps([(question.id, question.ask, question.answers) for question in own.questions]),
+            "grades": dumps(own.grades),
             "prefer": str(own.prefers),
             "queries": chosen,
             **said,

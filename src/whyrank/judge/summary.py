@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 
 from whyrank._extras import require
-from whyrank.evaluate.comparison import compare, holm, interval
+from whyrank.evaluate.comparison import contrasts_of, holm, interval, intervals_of
 from whyrank.evaluate.measures import measure
-from whyrank.evaluate.results import Contrast, Evaluation, Values
+from whyrank.evaluate.results import Evaluation, Values
 from whyrank.judge.agreement import agreement_table, pairs_table
 from whyrank.judge.judged import Judged, Opinion, by_reason, opinions, qrels_of, questions_of
 from whyrank.judge.records import BETTER
@@ -112,7 +112,9 @@ def answers_table(judged: Judged) -> Table:
     if not measured:
         return Table("What judges answered", (Column("system", "name"),), ())
     seed = judged.study.settings.seed
-    table = reason_table(measured, _contrasts(measured, seed), _intervals(measured, seed), title="What judges answered")
+    table = reason_table(
+        measured, contrasts_of(measured, None, seed), _intervals(measured, seed), title="What judges answered"
+    )
     scales = [
         f"{question}: {', '.join(f'{place} {answer}' for place, answer in enumerate(answers))}."
         for question, answers in questions_of(judged).items()
@@ -179,26 +181,13 @@ def effectiveness_table(judged: Judged) -> Table:
         measure(system, [ranking.top(depth) for ranking in own], qrels, [name], allow_unjudged=True)
         for system, own in judged.study.rankings.items()
     ]
-    contrasts, intervals = _contrasts(measured, seed), _intervals(measured, seed)
+    contrasts, intervals = contrasts_of(measured, None, seed), _intervals(measured, seed)
     return ranking_table(measured, contrasts, intervals, title="The order, by the grades")
 
 
 def _intervals(measured: Sequence[Evaluation], seed: int) -> Intervals:
     """Of every mean that there is."""
-    found = {(e.name, m): interval(e.of(m), seed=seed) for e in measured for m in e.measures}
-    return {key: own for key, own in found.items() if not math.isnan(own.low)}
-
-
-def _contrasts(measured: Sequence[Evaluation], seed: int) -> list[Contrast]:
-    """Every system against the first, under every question for which they share a query."""
-    found: list[Contrast] = []
-    for question in measured[0].measures:
-        base, *others = measured
-        defined = ~np.isnan(base.of(question))
-        paired = [other for other in others if (defined & ~np.isnan(other.of(question))).any()]
-        if paired:
-            found += compare([base, *paired], question, seed=seed)
-    return found
+    return {key: own for key, own in intervals_of(measured, seed).items() if not math.isnan(own.low)}
 
 
 def _preferences(judged: Judged) -> Iterator[_Preference]:
