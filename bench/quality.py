@@ -65,6 +65,7 @@ def main() -> None:
         first = [r for r in first if max(qrels.get(r.query.id, {"": 0}).values()) > 0]
         if given.queries is not None:
             first = random.Random(0).sample(first, min(given.queries, len(first)))
+            qrels = {r.query.id: qrels[r.query.id] for r in first}
         shown = [Ranking.of(r.query, r.documents) for r in first] if given.bare else first
         row, seconds = [ndcg(first, qrels)], []
         for ranker in rankers.values():
