@@ -28,7 +28,7 @@ from whyrank.judge.assignment import HELD_S, LONGEST_NAME, Assignment, judge_nam
 from whyrank.judge.items import Item, has_reasons, items_of
 from whyrank.judge.settings import GRADES, QUESTIONS, JudgeSettings
 from whyrank.judge.study import open_study
-from whyrank.types import Comparison, Counterfactual, Ranking, Span
+from whyrank.types import Comparison, Counterfactual, Explanations, Ranking, Span
 
 
 def test_documents_are_graded_before_reasons_are_read(tmp_path: Path) -> None:
@@ -137,6 +137,14 @@ def test_where_nothing_but_the_better_is_asked_only_pairs_are_shown(tmp_path: Pa
     alike = [ranking(SKY, [AIR], [direct(AIR, "Why.")])]
     with pytest.raises(BadInput, match="no document has two different reasons"):
         study_in(tmp_path, results={"a": alike, "b": alike}, questions=[], grades=[])
+
+
+def test_queries_of_which_one_system_says_nothing_are_counted(tmp_path: Path) -> None:
+    sky, bread, sea = evidence_system()
+    quiet = [replace(sky, explanations=Explanations()), bread]
+    study = study_in(tmp_path, results={"whole": [sky, bread, sea], "quiet": quiet})
+    assert [ranking.query.id for ranking in study.rankings["whole"]] == ["bread"]
+    assert study.silent == {"quiet": 1}
 
 
 def test_systems_that_tell_their_names_are_known(tmp_path: Path) -> None:

@@ -130,6 +130,8 @@ def _serve(study: "Study", store: "Judgements", name: str, *, quiet: bool) -> No
             if study.telling:
                 names = ", ".join(map(repr, study.telling))
                 say(f"reasons hold the name of their system, which judges may know them by: {names}", label="note")
+            for system, count in study.silent.items():
+                say(f"queries left out, for {system!r} gives no reason of them: {count:,}", label="note")
         told = f"{len(study.items):,} items to judge at {address(listener)}; Ctrl-C stops"
         Server(app, served, lambda: None if quiet else say(told)).run([listener])
 

@@ -1,7 +1,7 @@
 """An experiment with its items: which queries are drawn, and what must not change once judging began."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from random import Random
 
@@ -22,11 +22,13 @@ class Study:
         settings: what was asked for.
         rankings: system → its rankings of the queries that were drawn, in the order in which they are judged.
         items: all that is to be judged, in that order.
+        silent: system → how many queries are left out because it says nothing of them, though all systems rank them.
     """
 
     settings: JudgeSettings
     rankings: Mapping[str, Sequence[Ranking]]
     items: tuple[Item, ...]
+    silent: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def by_id(self) -> Mapping[str, Item]:
@@ -86,7 +88,15 @@ def open_study(settings: JudgeSettings) -> Study:
     asked = tuple(item for item in items if item.kind == "grade" or settings.questions or item.is_pair)
     if not asked:
         raise BadInput("no document has two different reasons, and nothing else is asked; give questions or grades")
-    return Study(settings, rankings, asked)
+    return Study(settings, rankings, asked, _silent(read, settings))
+
+
+def _silent(read: Mapping[str, Sequence[Ranking]], settings: JudgeSettings) -> dict[str, int]:
+    ranked = set.intersection(*({r.query.id for r in own if r.hits} for own in read.values()))
+    counts = {
+        name: sum(r.query.id in ranked and not _is_usable(r, settings) for r in own) for name, own in read.items()
+    }
+    return {name: count for name, count in counts.items() if count}
 
 
 def drawn(read: Mapping[str, Sequence[Ranking]], settings: JudgeSettings) -> dict[str, list[Ranking]]:
