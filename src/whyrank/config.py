@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
@@ -62,6 +62,25 @@ def _listed(given: Any) -> Any:
 def _unquoted(given: Any) -> Any:
     """What a person who writes "off" into YAML means."""
     return "off" if given is False else given
+
+
+def named_by_stem(value: Any, noun: str) -> Any:
+    """A list of files, or of names, as a mapping from name to file; a file is named by its stem. All else stays.
+
+    Raises:
+        ValueError: something is no text, or two have one name; for pydantic, which says where.
+    """
+    if not isinstance(value, list | tuple):
+        return value
+    found: dict[str, str] = {}
+    for one in value:
+        if not isinstance(one, str):
+            raise ValueError(f"{one!r} is no name and no file; write a list of these, or a mapping {{name: file}}")
+        stem = PurePath(one).name.split(".")[0]
+        if stem in found:
+            raise ValueError(f"two {noun}s are called {stem!r}; write a mapping {{name: file}} to name them apart")
+        found[stem] = one
+    return found
 
 
 class ModelSettings(Settings):

@@ -313,7 +313,7 @@ def test_what_is_not_said_has_its_default() -> None:
     [
         ("systems={}", "'systems' is"),
         ("systems=[a/x.jsonl, b/x.jsonl]", "two systems are called 'x'"),
-        ("systems=[1]", "1 is no file"),
+        ("systems=[1]", "1 is no name and no file"),
         ("systems={'': a.jsonl}", "a system has an empty name"),
         (
             "questions=[{id: a, ask: A, answers: [x, y]}, {id: a, ask: B, answers: [x, y]}]",

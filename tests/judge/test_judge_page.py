@@ -1,17 +1,15 @@
 """The page for judges in a real browser: keys, resuming, mending, and what it must not tell."""
 
 import re
-import shutil
-import threading
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from fastapi import FastAPI
+from browsing import CHROMIUM, served
 from judging import AIR, ANN, SKY, WATER, direct, evidence_system, ranking, study_in
+from serving import PATIENCE_S
 
 from whyrank.config import Secret
 from whyrank.judge.app import STATIC, create_app
@@ -21,8 +19,6 @@ from whyrank.judge.study import Study
 from whyrank.types import Document
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-PATIENCE_S = 20
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
 TOKEN = "a token that is long enough"
 ACTIVE_ROW = "document.activeElement.closest('fieldset')?.querySelector('legend').textContent"
@@ -45,25 +41,6 @@ class Judging:
 
     def said(self, question: str) -> dict[str, int]:
         return {answer.system: answer.value for answer in self.store.answers() if answer.question == question}
-
-
-def served(app: FastAPI) -> Iterator[str]:
-    """The address of an application that listens on this machine."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, ws="none", lifespan="on"))
-    started = threading.Event()
-    startup = server.startup
-
-    async def telling(*args: Any, **kwargs: Any) -> None:
-        await startup(*args, **kwargs)
-        started.set()
-
-    server.startup = telling  # type: ignore[method-assign]
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    assert started.wait(PATIENCE_S)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
 
 
 @pytest.fixture(scope="module")

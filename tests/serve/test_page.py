@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
+from browsing import CHROMIUM, served
 from fastapi import FastAPI
 from serving import PATIENCE_S, QUERY, TEXTS, Counting, get, post
 
@@ -26,7 +25,6 @@ from whyrank.serve.settings import Served, ServeSettings
 from whyrank.types import Decomposition, Direct, Document, Evidence, Progress, Query, Ranking, Scorer, Span
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DOCUMENTS = [Document(f"d{place}", text) for place, text in enumerate(TEXTS)]
 PASTED = "\n".join(TEXTS)
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
@@ -84,25 +82,6 @@ class Gated:
     def floor(self, first_score: float | None) -> float:
         found: float = self._own.floor(first_score)
         return found
-
-
-def served(app: FastAPI) -> Iterator[str]:
-    """The address of an application that listens on this machine."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, ws="none", lifespan="on"))
-    started = threading.Event()
-    startup = server.startup
-
-    async def telling(*args: Any, **kwargs: Any) -> None:
-        await startup(*args, **kwargs)
-        started.set()
-
-    server.startup = telling  # type: ignore[method-assign]
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    assert started.wait(PATIENCE_S)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from whyrank.config import AskSettings, Count, ModelSettings, Settings
+from whyrank.config import AskSettings, Count, ModelSettings, Settings, named_by_stem
 from whyrank.evaluate import Ties
 from whyrank.rankers import DEFAULT
 
@@ -71,18 +71,7 @@ def _system(value: Any) -> Any:
 
 
 def _runs(value: Any) -> Any:
-    """A list of names or files becomes a mapping from name to file; a file is named by its stem."""
-    if not isinstance(value, list | tuple):
-        return value
-    found: dict[str, str] = {}
-    for run in value:
-        if not isinstance(run, str):
-            raise ValueError(f"{run!r} is no name and no file; write a list of names, or a mapping {{name: file}}")
-        stem = PurePath(run).name.split(".")[0]
-        if stem in found:
-            raise ValueError(f"two runs are called {stem!r}; write a mapping {{name: file}} to name them apart")
-        found[stem] = run
-    return found
+    return named_by_stem(value, "run")
 
 
 class ExperimentSettings(Settings):

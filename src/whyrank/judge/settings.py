@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from whyrank.config import Count, Secret, Settings
+from whyrank.config import Count, Secret, Settings, named_by_stem
 from whyrank.judge.records import BETTER, GRADE
 from whyrank.serve.settings import ServeSettings
 
@@ -28,19 +27,8 @@ def _name(given: Any) -> Any:
     return str(given).lower() if isinstance(given, bool) else given
 
 
-def _systems(given: Any) -> Any:
-    """A list of files becomes a mapping from name to file; a file is named by its stem."""
-    if not isinstance(given, list | tuple):
-        return given
-    found: dict[str, str] = {}
-    for file in given:
-        if not isinstance(file, str):
-            raise ValueError(f"{file!r} is no file; write a list of files, or a mapping {{name: file}}")
-        stem = PurePath(file).name.split(".")[0]
-        if stem in found:
-            raise ValueError(f"two systems are called {stem!r}; write a mapping {{name: file}} to name them apart")
-        found[stem] = file
-    return found
+def _systems(value: Any) -> Any:
+    return named_by_stem(value, "system")
 
 
 def _differ(what: str, names: Sequence[str]) -> None:
