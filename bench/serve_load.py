@@ -11,8 +11,9 @@ three servers, each a process of its own, one after the other on the same machin
     same      whyrank serve with a ranker that computes that function and nothing else
     default   whyrank serve as it comes: the same, and the evidence beside it, which doubles the work
 
-The scores of peer and same are compared before anything is timed. The documents are those of the demo. Besides wall
-time the processor time of each server is told: on a machine that others load, only that can be compared.
+The scores of peer and same are compared before anything is timed. The documents are those of the demo, each with a mark
+of its request, so that none is read for two. Besides wall time the processor time of each server is told: on a machine
+that others load, only that can be compared.
 """
 
 import argparse
@@ -26,6 +27,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
@@ -192,9 +194,12 @@ async def load(url: str, process: int, bodies: Sequence[dict[str, Any]], clients
 
         async def ask(number: int) -> None:
             rng = random.Random(number)
-            while time.perf_counter() - started < seconds:
+            for turn in count():
+                if time.perf_counter() - started >= seconds:
+                    return
+                body = unshared(rng.choice(bodies), f"{number}.{turn}")
                 begun = time.perf_counter()
-                answer = await client.post("/rerank", json=rng.choice(bodies))
+                answer = await client.post("/rerank", json=body)
                 assert answer.status_code == 200, answer.text
                 times.append(time.perf_counter() - begun)
 
@@ -204,18 +209,23 @@ async def load(url: str, process: int, bodies: Sequence[dict[str, Any]], clients
     return Load(len(times), len(times) / wall, float(p50), float(p99), cpu / len(times))
 
 
+def unshared(body: dict[str, Any], mark: str) -> dict[str, Any]:
+    """The request with texts that no other has: what several requests of a turn share, whyrank reads once."""
+    return {**body, "documents": [f"{text} {mark}" for text in body["documents"]]}
+
+
 def processor_s(process: int) -> float:
     """Seconds of processor time that a process has used."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def drawn(count: int, documents: int) -> list[dict[str, Any]]:
+def drawn(requests: int, documents: int) -> list[dict[str, Any]]:
     """Requests: a query of the demo, and texts of its documents."""
     demo, rng = load_demo(), random.Random(SEED)
     texts = [re.sub(r"\s+", " ", document.text) for document in demo.documents]
     queries = [query.text for query in demo.queries]
-    return [{"query": rng.choice(queries), "documents": rng.sample(texts, documents)} for _ in range(count)]
+    return [{"query": rng.choice(queries), "documents": rng.sample(texts, documents)} for _ in range(requests)]
 
 
 def measured(which: str, bodies: Sequence[dict[str, Any]], given: argparse.Namespace) -> tuple[Load, list[float]]:

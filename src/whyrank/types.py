@@ -217,14 +217,12 @@ class Decomposition:
     def rationale(self) -> tuple[Span, ...]:
         """The sentences, the most telling first: the one that carries most, then those that meet the query best.
 
-        Where a head was trained to point, the sentence it names stands first. What a sentence carries alone does not
-        order them well: where two say the same, one carries all of it, and only `matches` tells the other from one that
-        says nothing. Without matches they stand by what they carry.
+        What a sentence carries alone does not order them well: where two say the same, one carries all of it, and only
+        `matches` tells the other from one that says nothing. Without matches they stand by what they carry. A sentence
+        that is pointed at has no better place for it: what answers need not be what carries the score.
         """
         carried = self.by_sentence()
         by_weight = sorted(carried, key=lambda span: -carried[span])
-        if self.pointed is not None:
-            by_weight.sort(key=lambda span: span != self.pointed)
         if not self.matches:
             return tuple(by_weight)
         match = dict(zip(self.sentences, self.matches, strict=True))

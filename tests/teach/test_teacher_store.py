@@ -228,6 +228,17 @@ def test_a_torn_log_loses_nothing_but_its_end(
         assert store.add(record(9))
 
 
+def test_a_schema_whose_name_is_no_text_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with Store(path) as store:
+        store.add(record(1))
+    content = path.read_bytes()
+    assert content.count(b"tablerecordsrecords") == 1
+    path.write_bytes(content.replace(b"tablerecordsrecords", b"table\x80ecordsrecords").replace(b"CREATE", b"CREATX"))
+    with pytest.raises(Corrupt, match="the store is damaged"):
+        records_at(path)
+
+
 @settings(max_examples=40)
 @given(
     hits=st.lists(st.tuples(st.floats(0, 0.9999), st.integers(0, 255)), min_size=1, max_size=20), share=st.floats(0, 1)

@@ -209,7 +209,7 @@ class Judgements:
                 f"{self.path}: the store cannot be used ({error}); what was kept before is safe: make room there or "
                 "name another file, store: FILE"
             ) from error
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # of a damaged name, the message is no text
             if not is_store(self.path):
                 raise BadInput(f"{self.path}: is no store of judgements; name another file: store: FILE") from error
             raise Corrupt(f"{self.path}: the store is damaged ({error}); restore the file from a copy") from error

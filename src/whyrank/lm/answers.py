@@ -347,7 +347,7 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise Unwritable(f"{path}: the cache cannot be used ({error})") from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # of a damaged name, the message is no text
         raise _corrupt(path, str(error)) from error
 
 

@@ -9,8 +9,8 @@
   less relevant than those usually are. A text without tokens gets the least that the head can say.
 
 A cross-encoder is no sum over words or sentences, so its part stays whole: an explicit remainder that no sentence is
-given. Which sentence carries the reason is its second answer: a head that was trained on the sentences that the
-teacher quoted. It orders the evidence, never the documents.
+given. Which sentence answers is its second answer: a head that was trained on the sentences that the teacher quoted.
+It is told beside the evidence and orders nothing: put first, it made reasons less faithful (docs/explanations.md).
 """
 
 import time

@@ -297,7 +297,7 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise Unwritable(f"{path}: the store cannot be used ({error}); what was kept before is safe") from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # of a damaged name, the message is no text
         if not is_store(path):
             raise BadInput(
                 f"{path}: is no store of teacher records; name another file, or make one of it: whyrank teach import"
