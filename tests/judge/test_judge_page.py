@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import CHROMIUM, served
+from browsing import Opened, chromium, served
 from judging import AIR, ANN, SKY, WATER, direct, evidence_system, ranking, study_in
 from serving import PATIENCE_S
 
@@ -18,7 +18,6 @@ from whyrank.judge.store import Judgements
 from whyrank.judge.study import Study
 from whyrank.types import Document
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
 TOKEN = "a token that is long enough"
 ACTIVE_ROW = "document.activeElement.closest('fieldset')?.querySelector('legend').textContent"
@@ -45,32 +44,19 @@ class Judging:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium")
-    with playwright.sync_playwright() as started:
-        found = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-quic"])
-        yield found
-        found.close()
+    yield from chromium()
 
 
-class Visit:
-    """A page that is open. Nothing may go wrong in it, and nothing be asked elsewhere."""
+class Visit(Opened):
+    """A judge's visit. Nothing may go wrong in it."""
 
     def __init__(self, browser: Any, url: str, **context: Any) -> None:
-        context = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"} | context
-        self.context = browser.new_context(**context)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(1_000 * PATIENCE_S)
-        self.troubles: list[str] = []
         self.answers: list[str] = []
-        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        self.page.on("console", lambda told: self.troubles.append(told.text) if told.type == "error" else None)
-        self.page.on("request", lambda asked: None if asked.url.startswith(f"{url}/") else self._strange(asked.url))
-        self.page.on("response", lambda got: self.answers.append(got.text()) if "/v1/" in got.url else None)
-        self.page.goto(url)
+        super().__init__(browser, url, **context)
 
-    def _strange(self, url: str) -> None:
-        self.troubles.append(f"asked {url}")
+    def _answered(self, response: Any) -> None:
+        if "/v1/" in response.url:
+            self.answers.append(response.text())
 
     def begin(self, name: str = ANN) -> None:
         self.page.locator("#entry").wait_for()
@@ -85,14 +71,11 @@ class Visit:
     def wait_for(self, done: int) -> None:
         self.page.locator("#count", has_text=re.compile(rf"^{done} of")).wait_for()
 
-    def texts(self, selector: str) -> list[str]:
-        return [str(text) for text in self.page.locator(selector).all_text_contents()]
-
     def checked(self) -> list[str]:
         return [text[1:] for text in self.texts("label:has(:checked)")]
 
     def close(self) -> None:
-        self.context.close()
+        super().close()
         assert self.troubles == []
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import CHROMIUM, served
+from browsing import Opened, chromium, served
 from fastapi import FastAPI
 from serving import PATIENCE_S, QUERY, TEXTS, Counting, get, post
 
@@ -24,7 +24,6 @@ from whyrank.serve.page import STATIC
 from whyrank.serve.settings import Served, ServeSettings
 from whyrank.types import Decomposition, Direct, Document, Evidence, Progress, Query, Ranking, Scorer, Span
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 DOCUMENTS = [Document(f"d{place}", text) for place, text in enumerate(TEXTS)]
 PASTED = "\n".join(TEXTS)
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
@@ -106,32 +105,15 @@ def url(app: FastAPI) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium")
-    with playwright.sync_playwright() as started:
-        found = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-quic"])
-        yield found
-        found.close()
+    yield from chromium()
 
 
-class Visit:
-    """A page that is open, and what a person does there. Nothing may go wrong in it, and nothing be asked elsewhere."""
+class Visit(Opened):
+    """The page, and what a person does there."""
 
     def __init__(self, browser: Any, url: str, **context: Any) -> None:
-        context = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"} | context
-        self._context = browser.new_context(**context)
-        self.page = self._context.new_page()
-        self.page.set_default_timeout(1_000 * PATIENCE_S)
-        self.troubles: list[str] = []
-        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        self.page.on("console", lambda told: self.troubles.append(told.text) if told.type == "error" else None)
-        self.page.on("request", lambda asked: self._asked(asked.url, url))
-        self.page.goto(url)
+        super().__init__(browser, url, **context)
         self.page.locator("#model option").first.wait_for(state="attached")
-
-    def _asked(self, asked: str, url: str) -> None:
-        if not asked.startswith((f"{url}/", "blob:")):
-            self.troubles.append(f"asked {asked}")
 
     def ask(self, query: str = QUERY, pasted: str | None = PASTED, **choices: str) -> None:
         for name, value in choices.items():
@@ -147,12 +129,6 @@ class Visit:
 
     def wait_for_reasons(self) -> None:
         self.page.locator("#status", has_text="All reasons are there").wait_for(state="attached")
-
-    def texts(self, selector: str) -> list[str]:
-        return [str(text) for text in self.page.locator(selector).all_text_contents()]
-
-    def close(self) -> None:
-        self._context.close()
 
 
 @pytest.fixture
