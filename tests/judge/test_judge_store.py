@@ -208,6 +208,16 @@ def test_a_store_of_another_version_is_refused(path: Path) -> None:
         Judgements(path, FIXED)
 
 
+def test_a_schema_whose_name_is_no_text_is_damage(path: Path) -> None:
+    with Judgements(path, FIXED) as store:
+        store.put(sheet("one", ANN, 1))
+    content = path.read_bytes()
+    assert content.count(b"tablefixedfixed") == 1
+    path.write_bytes(content.replace(b"tablefixedfixed", b"table\x80ixedfixed").replace(b"CREATE", b"CREATX"))
+    with pytest.raises(Corrupt, match="the store is damaged"):
+        Judgements(path, FIXED)
+
+
 def test_damage_is_told(path: Path) -> None:
     with Judgements(path, FIXED) as store:
         store.put(sheet("one", ANN, 1))

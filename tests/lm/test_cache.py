@@ -398,6 +398,18 @@ def test_a_damaged_or_foreign_file_says_what_to_do(path: Path, how: str, said: s
     assert fake.asked == []
 
 
+def test_a_schema_whose_name_is_no_text_is_damage(path: Path) -> None:
+    Cached(Fake(["x"]), path).ask([Generate("p")])
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.close()
+    content = path.read_bytes()
+    assert content.count(b"tableanswersanswers") == 1
+    path.write_bytes(content.replace(b"tableanswersanswers", b"table\x80nswersanswers").replace(b"CREATE", b"CREATX"))
+    with pytest.raises(Corrupt, match="no cache that can be used"):
+        Cached(Fake(["y"]), path).ask([Generate("q")])
+
+
 def test_another_programs_database_is_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "places.sqlite"
     with sqlite3.connect(path) as connection:

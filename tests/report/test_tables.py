@@ -7,6 +7,7 @@ import math
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -177,6 +178,12 @@ def test_narrow_terminals_continue_the_columns_below() -> None:
 def test_a_terminal_without_unicode_gets_plain_signs() -> None:
     seen = shown(ranking_table((BASE, GOOD), [contrast(BASE, GOOD)]), encoding="ascii")
     assert "v -0.0625" in seen
+
+
+def test_values_below_zero_and_undefined_ones_are_shown_without_unicode() -> None:
+    first, second, *_ = TABLE.rows[0]
+    row = (first, replace(second, value=-0.25), replace(second, value=math.nan))
+    assert "-0.25" in shown(replace(TABLE, columns=TABLE.columns[:3], rows=(row,)), encoding="ascii")
 
 
 def test_hostile_names_do_nothing_in_any_format() -> None:

@@ -128,22 +128,24 @@ def test_an_assistant_starts_it_and_calls_every_tool_whatever_went_wrong_before(
     over_stdio(say, "--corpus", f"sky={index}", "-q")
 
 
+HELLO = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    },
+}
+READY = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+
+
 def test_lines_that_are_no_messages_do_not_end_it() -> None:
-    hello = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-06-18",
-            "capabilities": {},
-            "clientInfo": {"name": "test", "version": "1"},
-        },
-    }
     surrogate = {"query": "\ud800", "documents": ["\ud800"]}
     asked = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "rerank", "arguments": surrogate}}
-    ready = {"jsonrpc": "2.0", "method": "notifications/initialized"}
     listed = {"jsonrpc": "2.0", "id": 3, "method": "tools/list", "params": {}}
-    sent = ["nonsense", json.dumps(hello), json.dumps(ready), json.dumps(asked), "[" * 5_000, json.dumps(listed)]
+    sent = ["nonsense", json.dumps(HELLO), json.dumps(READY), json.dumps(asked), "[" * 5_000, json.dumps(listed)]
     args = [sys.executable, "-m", "whyrank", *ARGS, "-q"]
     with subprocess.Popen(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin is not None
@@ -161,6 +163,22 @@ def test_lines_that_are_no_messages_do_not_end_it() -> None:
     assert [tool["name"] for tool in answers[3]["result"]["tools"]] == ["rerank", "explain"]
     told = answers[2]["result"]["structuredContent"]
     assert (told["query"], told["read"]) == ("\ufffd", 1)
+
+
+def test_a_turn_that_outlasts_whoever_asked_ends_it_with_a_word() -> None:
+    given = {"query": QUERY, "documents": TEXTS}
+    asked = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "rerank", "arguments": given}}
+    args = [sys.executable, str(Path(__file__).with_name("held_mcp.py"))]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(args, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write("".join(json.dumps(line) + "\n" for line in (HELLO, READY, asked)))
+        process.stdin.flush()
+        assert process.stderr.readline() == "begun\n"
+        process.stdin.close()
+        assert process.wait(START_S) == 3
+        assert process.stderr.read() == "error: ended in a turn of held\n"
 
 
 @pytest.mark.parametrize(

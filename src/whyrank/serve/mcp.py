@@ -29,10 +29,10 @@ from whyrank.serve.mcp_results import Ranked, ranked
 from whyrank.serve.models import Model, Models
 from whyrank.serve.problems import Refused, refused_body
 from whyrank.serve.reading import check_size, check_tokens
-from whyrank.serve.reasoning import check_gives_reasons, each_reason, spans_of
+from whyrank.serve.reasoning import check_gives_reasons, explained, spans_of
 from whyrank.serve.settings import Limits, ServeSettings
 from whyrank.serve.shapes import Count, ExplainBody, Given, candidates, check_query
-from whyrank.types import Direct, Explanations, Query, Ranking, Reranker, Scorer
+from whyrank.types import Direct, Query, Ranking, Reranker, Scorer
 
 INSTRUCTIONS = (
     "whyrank puts documents into the order in which they answer a query, and says why each stands where it does. "
@@ -96,11 +96,7 @@ class Tools:
             check_gives_reasons(self._models.named(model), "model")
             chosen, found = await self._ranked(query, documents, model)
             kept = found.top(top_n)
-            said = [own async for own in each_reason(chosen, kept, top)]
-            reasons = Explanations(
-                direct=tuple(own.direct for own in said if own.direct),
-                comparisons=tuple(own.comparison for own in said if own.comparison),
-            )
+            reasons = await explained(chosen, kept, top)
             hits = placed(found, chosen.ranker)[: len(kept)]
             return _answer(ranked(found, hits, chosen.name, reasons, shows=False))
 

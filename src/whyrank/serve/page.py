@@ -14,11 +14,10 @@ from whyrank.report.page import asset
 from whyrank.report.visible import clipped
 from whyrank.serve.documented import documented
 from whyrank.serve.models import Models
-from whyrank.serve.reading import attended, read
-from whyrank.serve.reasoning import check_gives_reasons
-from whyrank.serve.routes import explained, ranked
+from whyrank.serve.reading import attended
+from whyrank.serve.reasoning import explained
+from whyrank.serve.routes import ranked_to_explain
 from whyrank.serve.settings import Limits
-from whyrank.serve.shapes import ExplainBody
 
 STATIC = Path(__file__).with_name("static")
 HEADERS = {
@@ -68,12 +67,7 @@ def report_routes(models: Models, limits: Limits) -> APIRouter:
 
     @router.post("/v1/report", response_model=None, response_class=HTMLResponse, **described)
     async def report(request: Request) -> Response:
-        body = await read(request, ExplainBody, limits)
-        model = models.named(body.model)
-        if body.top:
-            check_gives_reasons(model, "top")
-        found = await ranked(request, body, model, limits)
-        kept = found if body.top_n is None else found.top(body.top_n)
+        body, model, _, kept = await ranked_to_explain(request, models, limits)
         reasons = await attended(explained(model, kept, body.top), request, limits)
         title = clipped(body.query, TITLE_LIMIT)
         content = render_html([replace(kept, explanations=reasons)], title=title)

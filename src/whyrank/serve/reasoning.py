@@ -71,6 +71,16 @@ async def each_reason(model: Model, ranking: Ranking, top: int) -> AsyncIterator
             yield reasons._replace(place=place)
 
 
+async def explained(model: Model, ranking: Ranking, top: int) -> Explanations:
+    """The reasons of the best `top` hits, all at once."""
+    found = [own async for own in each_reason(model, ranking, top)]
+    return Explanations(
+        direct=tuple(own.direct for own in found if own.direct),
+        comparisons=tuple(own.comparison for own in found if own.comparison),
+        usage=sum((own.usage for own in found), Usage()),
+    )
+
+
 def check_points(model: Model) -> Scorer:
     """The ranker of a model that points at sentences.
 

@@ -24,11 +24,12 @@ from whyrank.serve.reasoning import (
     check_points,
     compared,
     each_reason,
+    explained,
     spans_of,
 )
 from whyrank.serve.settings import Limits
 from whyrank.serve.shapes import Asking, CompareBody, ExplainBody, RerankBody, candidates
-from whyrank.types import Explanations, Ranking, Usage
+from whyrank.types import Ranking
 
 
 def ranking_routes(models: Models, limits: Limits) -> APIRouter:
@@ -51,12 +52,7 @@ def ranking_routes(models: Models, limits: Limits) -> APIRouter:
 
     @router.post("/v1/explain", response_model=None, **documented("explain"))
     async def explain(request: Request) -> Response:
-        body = await read(request, ExplainBody, limits)
-        model = models.named(body.model)
-        if body.top:
-            check_gives_reasons(model, "top")
-        found = await ranked(request, body, model, limits)
-        kept = found if body.top_n is None else found.top(body.top_n)
+        body, model, found, kept = await ranked_to_explain(request, models, limits)
         hits = placed(found, model.ranker)[: len(kept)]
         if body.stream:
             reasons = within(request, each_reason(model, kept, body.top), limits)
@@ -80,20 +76,22 @@ def ranking_routes(models: Models, limits: Limits) -> APIRouter:
     return router
 
 
+async def ranked_to_explain(
+    request: Request, models: Models, limits: Limits
+) -> tuple[ExplainBody, Model, Ranking, Ranking]:
+    """What a request for reasons says, who ranks, the order, and as much of it as is wanted."""
+    body = await read(request, ExplainBody, limits)
+    model = models.named(body.model)
+    if body.top:
+        check_gives_reasons(model, "top")
+    found = await ranked(request, body, model, limits)
+    return body, model, found, found if body.top_n is None else found.top(body.top_n)
+
+
 async def ranked(request: Request, body: Asking, model: Model, limits: Limits) -> Ranking:
     """The order of what a request gave, within its deadline."""
     tokens = check_size(body, limits)
     return await attended(model.batcher.rank(candidates(body), tokens, left_s(request)), request, limits)
-
-
-async def explained(model: Model, ranking: Ranking, top: int) -> Explanations:
-    """The reasons of the best `top` hits, all at once."""
-    found = [own async for own in each_reason(model, ranking, top)]
-    return Explanations(
-        direct=tuple(own.direct for own in found if own.direct),
-        comparisons=tuple(own.comparison for own in found if own.comparison),
-        usage=sum((own.usage for own in found), Usage()),
-    )
 
 
 async def _events(

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from whyrank.rankers.student_opening import Trained
+
 
 class Placed(Protocol):
     """A network, as far as a training looks at it."""
@@ -17,23 +19,8 @@ class Placed(Protocol):
         ...
 
 
-class Origin(Protocol):
-    """What a student was made of."""
-
-    @property
-    def base(self) -> str:
-        """Id or folder of the model that it began as."""
-        ...
-
-    @property
-    def base_revision(self) -> str:
-        """Its commit on the hub, or what tells a folder's weights from others."""
-        ...
-
-    @property
-    def base_fingerprint(self) -> str:
-        """The sha256 of its configuration, shapes and first values."""
-        ...
+class Origin(Trained, Protocol):
+    """What a student was made of, and what it writes."""
 
     @property
     def reasons(self) -> str:
