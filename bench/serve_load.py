@@ -48,6 +48,9 @@ SEED = 7
 MAX_TOKENS = 256
 
 
+NOTHING = -100.0  # of a text without tokens: below any logit
+
+
 class Same:
     """The student alone, as `PairReader` reads: what the peer computes."""
 
@@ -61,7 +64,7 @@ class Same:
     ) -> list[Ranking]:
         """Rerank each list."""
         pairs = [Pair(r.query.text, hit.document.full_text) for r in rankings for hit in r.hits[:depth]]
-        found = dict.fromkeys(range(len(pairs)), self._reader.least)
+        found = dict.fromkeys(range(len(pairs)), NOTHING)
         for place, piece in self._reader.read(pairs):
             found[place] = max(found[place], piece.score)
             if progress:

@@ -30,9 +30,11 @@ OPEN = {"squad": 1.0, "nq": 0.5, "pubmedqa": 0.5, "medquad": 1.0}
 OPEN_PLAIN = {"squad": 0.4, "nq": 0.7, "pubmedqa": 0.7, "medquad": 1.0}
 LISTS = {"dual-reasons": 1.0, "windows": 1.0}
 TOGETHER = {**dict.fromkeys(RESEARCH, 1.0), "dual-reasons": 2.0, "pool": 1.0}  # of what `together.py` drew by RESEARCH
+INTERACTION = {**TOGETHER, "anchors": 1.0}  # what `anchors.py` adds
+OPEN_INTERACTION = {**OPEN, "anchors-open": 1.0}
 SHARES = {
     "broad": BROAD, "residual": RESIDUAL, "research": RESEARCH, "open-plain": OPEN_PLAIN, "open": OPEN, "lists": LISTS,
-    "together": TOGETHER,
+    "together": TOGETHER, "interaction": INTERACTION, "open-interaction": OPEN_INTERACTION,
 }  # fmt: skip
 TEMPERATURE = 2.0  # of what is taught, as published for DeAR
 

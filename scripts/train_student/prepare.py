@@ -33,6 +33,11 @@ TRAINED = 176  # tokens a pair in training: long texts lose their end, which hal
 HELD_OUT_LISTS = 100
 EASIER = 3  # texts of other queries added to each teacher list
 MS_MARCO = ("dual-reasons", "windows", "rank-zephyr", "splade", "instructir")
+DRAWN = {  # sources whose texts are of several
+    "pool": MS_MARCO,
+    "anchors": ("nfcorpus", "medquad", "pubmedqa", "nq", "windows"),
+    "anchors-open": ("medquad", "pubmedqa", "nq", "squad"),
+}
 FITTED = 150  # queries of each training split that weights are fitted on, held out of training
 DEPTH = 100
 NINE = (
@@ -237,7 +242,7 @@ def as_arrays(
 
 def origin(name: str) -> dict[str, object]:
     """Where a source's texts come from, and on what terms; a source that is drawn from several names them."""
-    of = [SOURCES[name]] if name in SOURCES else [SOURCES[n] for n in MS_MARCO]
+    of = [SOURCES[n] for n in DRAWN.get(name, (name,))]
     licences = ", ".join(dict.fromkeys(source.licence for source in of))
     return {"folder": ", ".join(source.folder for source in of), "licence": licences, "terms": of[0].terms}
 

@@ -24,11 +24,12 @@ Array = NDArray[Any]
 BATCH = 4096  # tokens
 
 
-def restored(folder: Path) -> Student:
-    """The student of a training run."""
-    settings = json.loads((folder / "settings.json").read_text())
-    student = Student(shipped_numbers(), rank=settings["rank"], scale=settings["scale"], seed=settings["seed"])
-    student.restore(load_file(folder / "adapter.safetensors"))
+def restored(folder: Path | None) -> Student:
+    """The student of a training run, of a blend of several, or the body as it is."""
+    tensors = load_file(folder / "adapter.safetensors") if folder else {}
+    rank = tensors["0.qkv.a"].shape[1] if tensors else 1
+    student = Student(shipped_numbers(), rank=rank, scale=1.0, seed=0)
+    student.restore(student.tensors() | tensors)
     return student
 
 

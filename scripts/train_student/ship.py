@@ -1,23 +1,25 @@
 """A training run as an adapter that ships: 8-bit factors, a manifest, a model card.
 
-    python scripts/train_student/ship.py --name research --scale 0.05 --runs FOLDER [FOLDER …] [--members FOLDER …]
+    python scripts/train_student/ship.py --name research --scale 0.02 --bend -4 --runs FOLDER [FOLDER …]
+        [--members FOLDER …] [--evidence FOLDER --evidence-runs FOLDER …]
 
-The runs in the order in which each started from the one before; the last one ships. The card is filled from what
-training wrote: sources with their licences and counts, settings, figures. A typical candidate's logit is the mean over
-the dev-* sets that `score.py` scored.
+The runs in the order in which each started from the one before; the last one ships, and with it the adapter that the
+evidence reads with. The card is filled from what training wrote: sources with their licences and counts, settings,
+figures.
 """
 
 import argparse
 import hashlib
 import json
+import tomllib
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from groups import lines
 from learning import SHARES
 from safetensors.numpy import load_file, save
 
-from whyrank.encode.adapters import quantised
+from whyrank.encode.adapters import EVIDENCE, MAIN, quantised
 from whyrank.encode.weights import SHIPPED, read_manifest
 
 TERMS = {
@@ -37,7 +39,7 @@ Reason-to-Rank: {losses};
 {pairs:,} pairs, {tokens:,} tokens in {runs} of `scripts/train_student/train.py`, each from where the one before had
 come, seed {seed}. settings.jsonl and log.jsonl have every setting and the course of training; docs/methods.md has the
 figures.
-
+{evidence}
 **Terms: {terms}.**
 The texts themselves are not in it. NOTICE names the sources.
 
@@ -55,16 +57,16 @@ back on the evidence there), decisions about people.
 """
 
 
+EVIDENCE_CARD = """
+A second adapter, evidence.safetensors, is for what the evidence compares (`train_interaction.py`, `blend.py`):
+{share:g} of the mean change of {count} on the same sources and on lists that keep it from forgetting; {pairs:,} pairs.
+"""
+
+
 def row(name: str, source: dict[str, object]) -> str:
     """A line of the table."""
     removed = sum(int(str(v)) for k, v in source.items() if k.startswith("removed"))
     return f"| {name} | {source['licence']} | {source['groups']} | {source['pairs']} | {removed} |"
-
-
-def typical(run: Path) -> float:
-    """The mean logit of BM25's candidates, over the dev sets."""
-    scores = [np.load(path) for path in sorted(run.glob("scores-dev-*.npy"))]
-    return round(float(np.mean([one[np.isfinite(one)].mean() for one in scores])), 3)
 
 
 def main() -> None:
@@ -74,40 +76,61 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, nargs="+", required=True)
     parser.add_argument("--members", type=Path, nargs="*", default=[], help="runs that the last one learnt from")
     parser.add_argument("--name", required=True, choices=tuple(TERMS))
-    parser.add_argument("--scale", type=float, required=True, help="what a logit is worth beside the evidence")
+    parser.add_argument("--evidence", type=Path, help="what `blend.py` made, if the evidence reads with an adapter too")
+    parser.add_argument("--evidence-runs", type=Path, nargs="*", default=[], help="and of which runs")
+    parser.add_argument(
+        "--weights", type=Path, help="of the evidence then, as evidence.toml has those of the plain body"
+    )
+    parser.add_argument("--scale", type=float, required=True, help="what a logit above the bend is worth")
+    parser.add_argument("--bend", type=float, required=True, help="the logit below which the student adds little")
+    parser.add_argument("--rank", type=int, default=32, help="of each adapter, at most")
     parser.add_argument("--out", type=Path, default=Path("src/whyrank/encode/students"))
     given = parser.parse_args()
     settings = [json.loads((run / "settings.json").read_text()) for run in given.runs]
     logs = [list(lines(run / "log.jsonl")) for run in given.runs]
     sources = json.loads((given.data_folder / "groups.json").read_text())
-    learnt = [n for n in sources if any(SHARES[one["data"]].get(n) for one in settings)]
-    content = save(quantised(load_file(given.runs[-1] / "adapter.safetensors")))
+    read = [*settings, *(json.loads((run / "settings.json").read_text()) for run in given.evidence_runs)]
+    learnt = [n for n in sources if any(SHARES[one["data"]].get(n) for one in read)]
+    fitted: dict[str, Any] = {"scale": given.scale, "bend": given.bend}
+    if given.weights:
+        fitted["evidence"] = tomllib.loads(given.weights.read_text(encoding="utf-8"))
+    content = {MAIN: save(quantised(load_file(given.runs[-1] / MAIN), given.rank))}
+    if given.evidence:
+        content[EVIDENCE] = save(quantised(load_file(given.evidence / MAIN), given.rank))
     manifest = {
         "format": 1,
         "name": given.name,
         "body": read_manifest(SHIPPED)["files"]["weights.safetensors"]["sha256"][:12],
         "terms": TERMS[given.name],
-        "fitted": {"scale": given.scale, "typical": typical(given.runs[-1])},
-        "files": {"adapter.safetensors": {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}},
+        "fitted": fitted,
+        "files": {n: {"bytes": len(c), "sha256": hashlib.sha256(c).hexdigest()} for n, c in content.items()},
     }
     losses = " + ".join(f"{settings[-1][name]} {what}" for name, what in LOSSES.items() if settings[-1].get(name))
     taught_by = " and ".join(f"`{run.name}`" for run in given.members)
-    weights = {"losses": losses.format(taught_by), "rank": settings[-1]["rank"], "seed": settings[-1]["seed"]}
+    weights = {"losses": losses.format(taught_by), "rank": given.rank, "seed": settings[-1]["seed"]}
     totals = {name: sum(rows[-1][name] for rows in logs) for name in ("pairs", "tokens")}
     many = "one run" if len(logs) == 1 else f"{len(logs)} runs"
+    second = ""
+    if given.evidence:
+        runs = [list(lines(run / "log.jsonl"))[-1] for run in given.evidence_runs]
+        share = json.loads((given.evidence / "settings.json").read_text())["share"]
+        count = "one run" if len(runs) == 1 else f"{len(runs)} runs"
+        second = EVIDENCE_CARD.format(share=share, count=count, pairs=sum(run["pairs"] for run in runs))
     about = {**logs[-1][-1], **weights, **totals, "runs": many, "name": given.name, "terms": TERMS[given.name]}
+    about["evidence"] = second
     card = CARD.format(**about, rows="\n".join(row(name, sources[name]) for name in learnt))
-    every = list(dict.fromkeys([*given.members, *given.runs]))
+    every = list(dict.fromkeys([*given.members, *given.runs, *given.evidence_runs]))
     course = [{"run": run.name, **one} for run in every for one in lines(run / "log.jsonl")]
     how = [{"run": run.name, **json.loads((run / "settings.json").read_text())} for run in every]
     folder = given.out / given.name
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "adapter.safetensors").write_bytes(content)
+    for file, stored in content.items():
+        (folder / file).write_bytes(stored)
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
     (folder / "settings.jsonl").write_text("".join(json.dumps(one) + "\n" for one in how))
     (folder / "log.jsonl").write_text("".join(json.dumps(one) + "\n" for one in course))
     (folder / "README.md").write_text(card)
-    print(f"{folder}: {len(content):,} bytes, {manifest['fitted']}")
+    print(f"{folder}: {sum(map(len, content.values())):,} bytes, {fitted}")
 
 
 if __name__ == "__main__":

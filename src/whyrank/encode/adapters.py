@@ -4,14 +4,15 @@ An adapter adds a product of two thin matrices to each of the body's, and brings
 (Hu et al., 2021). Both factors are whole numbers of 8 bits with a scale a row and a column, so that their product is
 exact in fp32 in any order of summing: the merged body is the same bits on any machine and any number of threads.
 
-    manifest.json         the name, the body it belongs to, terms, how the heads' logits are read, sizes and sha256
-    adapter.safetensors   "<matrix>.a" int8 [in, rank] with ".a.scale" [in, 1]; ".b" int8 [rank, out] with ".b.scale"
-                          [1, out]; "head.relevance" and "head.evidence" fp32 [width]
+    manifest.json         the name, the body it belongs to, terms, how what it says is weighed, sizes and sha256
+    adapter.safetensors   "<matrix>.a" int8 [in, rank] with ".a.scale" fp16 [in, 1]; ".b" int8 [rank, out] with
+                          ".b.scale" fp16 [1, out]; "head.relevance" and "head.evidence" fp32 [width]
+    evidence.safetensors  if the student brings one: factors alone, of a second adapter for what the evidence compares
     README.md             the model card
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ from whyrank.encode.weights import Array, read_checked, read_manifest
 from whyrank.errors import Corrupt, unknown
 
 ADAPTERS = Path(__file__).parent / "students"
-FILES = frozenset({"adapter.safetensors"})
+MAIN, EVIDENCE = "adapter.safetensors", "evidence.safetensors"
+FILES = frozenset({MAIN})
 EXACT_RANK = (1 << 24) // 127**2  # products of that many numbers of 8 bits still sum exactly in fp32
 
 
@@ -37,12 +39,14 @@ class Adapter:
         fingerprint: twelve hexadecimal digits that change with any bit of it.
         manifest: what its maker says of it.
         tensors: factors, scales and heads.
+        evidence: the adapter for what the evidence compares; None where that is the body as it is.
     """
 
     name: str
     fingerprint: str
     manifest: Mapping[str, Any]
     tensors: Mapping[str, Array]
+    evidence: "Adapter | None" = None
 
     @classmethod
     def load(cls, folder: Path) -> "Adapter":
@@ -53,16 +57,22 @@ class Adapter:
             Corrupt: a file is damaged, or does not hold what an adapter holds.
         """
         manifest = read_manifest(folder, FILES)
-        path = folder / "adapter.safetensors"
+        evidence = cls._read(folder, EVIDENCE, manifest, ()) if EVIDENCE in manifest["files"] else None
+        return replace(cls._read(folder, MAIN, manifest, ("relevance", "evidence")), evidence=evidence)
+
+    @classmethod
+    def _read(cls, folder: Path, file: str, manifest: Mapping[str, Any], heads: Sequence[str]) -> "Adapter":
+        path = folder / file
         try:
-            tensors = load(read_checked(folder, path.name, manifest))
+            tensors = load(read_checked(folder, file, manifest))
             ranks = {t.shape[1] for name, t in tensors.items() if name.endswith(".a")}
-            heads = {tensors[f"head.{name}"].shape for name in ("relevance", "evidence")}
+            widths = {tensors[f"head.{name}"].shape for name in heads}
         except (SafetensorError, KeyError, ValueError, IndexError) as error:
             raise Corrupt(f"{path}: holds no adapter ({error}); reinstall whyrank or restore the model") from error
-        if max(ranks, default=0) > EXACT_RANK or len(heads) != 1:
-            raise Corrupt(f"{path}: ranks {sorted(ranks)}, heads {sorted(heads)}; no adapter of this format")
-        return cls(manifest["name"], sha256(repr(manifest["files"]).encode()).hexdigest()[:12], manifest, tensors)
+        if max(ranks, default=0) > EXACT_RANK or len(widths) != min(len(heads), 1):
+            raise Corrupt(f"{path}: ranks {sorted(ranks)}, heads {sorted(widths)}; no adapter of this format")
+        fingerprint = sha256(repr(manifest["files"][file]).encode()).hexdigest()[:12]
+        return cls(manifest["name"], fingerprint, manifest, tensors)
 
     def merged(self, numbers: Mapping[str, Array], body: str) -> dict[str, Array]:
         """The body's numbers with this adapter in them.
@@ -86,7 +96,7 @@ class Adapter:
 
     def _product(self, matrix: str) -> Array:
         a, b = (self.tensors[f"{matrix}.{factor}"].astype(np.float32) for factor in "ab")
-        scales = self.tensors[f"{matrix}.a.scale"] * self.tensors[f"{matrix}.b.scale"]
+        scales = np.multiply(self.tensors[f"{matrix}.a.scale"], self.tensors[f"{matrix}.b.scale"], dtype=np.float32)
         return np.asarray((a @ b) * scales, dtype=np.float32)
 
 
@@ -102,23 +112,25 @@ def shipped_adapter(name: str) -> Adapter:
     return Adapter.load(ADAPTERS / name)
 
 
-def quantised(factors: Mapping[str, Array]) -> dict[str, Array]:
+def quantised(factors: Mapping[str, Array], rank: int = EXACT_RANK) -> dict[str, Array]:
     """The factors and heads of a training run as an adapter stores them.
 
     Each pair of factors is first turned so that both share the product's scale evenly and the directions that matter
-    most come first (its singular vectors); elementwise rounding does the rest.
+    most come first (its singular vectors), of which the first `rank` are kept; elementwise rounding does the rest.
     """
     result: dict[str, Array] = {n: t.astype(np.float32) for n, t in factors.items() if n.startswith("head.")}
     for name in (n.removesuffix(".a") for n in factors if n.endswith(".a")):
         a, b = (factors[f"{name}.{factor}"].astype(np.float64) for factor in "ab")
         (qa, ra), (qb, rb) = np.linalg.qr(a), np.linalg.qr(b.T)
         left, values, right = np.linalg.svd(ra @ rb.T)
+        root = np.sqrt(values[:rank])
         for factor, product, axis in (
-            ("a", qa @ left * np.sqrt(values), 1),
-            ("b", (qb @ right.T * np.sqrt(values)).T, 0),
+            ("a", qa @ left[:, :rank] * root, 1),
+            ("b", (qb @ right[:rank].T * root).T, 0),
         ):
-            scale = np.abs(product).max(axis=axis, keepdims=True) / 127
+            scale = (np.abs(product).max(axis=axis, keepdims=True) / 127).astype(np.float16)
             scale[scale == 0] = 1
-            result[f"{name}.{factor}"] = np.rint(product / scale).astype(np.int8, order="C")
-            result[f"{name}.{factor}.scale"] = scale.astype(np.float32, order="C")
+            rows = np.clip(np.rint(product / scale.astype(np.float64)), -127, 127)
+            result[f"{name}.{factor}"] = rows.astype(np.int8, order="C")
+            result[f"{name}.{factor}.scale"] = np.ascontiguousarray(scale)
     return result

@@ -57,9 +57,6 @@ class Encoder:
         Corrupt: a file of the model is damaged or does not match its manifest.
         MissingFile: the folder or its manifest is absent.
         BadInput: a number out of range.
-
-    Attributes:
-        last_norm: weight and bias, each [W], of the norm that every token vector has passed last.
     """
 
     def __init__(
@@ -86,8 +83,6 @@ class Encoder:
         self.threads = threads or sensible_threads()
         self._batch_tokens = batch_tokens
         numbers = _numbers(folder, manifest, adapter)
-        last = f"{manifest['layers'] - 1}.down.norm"
-        self.last_norm: tuple[Vectors, Vectors] = numbers[f"{last}.weight"], numbers[f"{last}.bias"]
         self._session = _session(read_checked(folder, "graph.onnx", manifest), numbers)
         self._cutter = Cutter(_tokenizer(folder, manifest), window=window, overlap=min(OVERLAP, window // 4))
         self._owned_pool: tuple[int, ThreadPoolExecutor] | None = None

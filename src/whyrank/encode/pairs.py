@@ -64,14 +64,6 @@ class PairReader:
         self._relevance: Vectors = self.adapter.tensors["head.relevance"]
         self._evidence: Vectors = self.adapter.tensors["head.evidence"]
 
-    @property
-    def least(self) -> float:
-        """A bound that no score falls below: the last norm fixes the length of a token vector up to its own weights."""
-        weight, bias = self._encoder.last_norm
-        reach = float(np.linalg.norm(self._relevance * weight)) * len(weight) ** 0.5
-        least: float = np.sum(self._relevance * bias).item() - reach
-        return least
-
     def read(self, pairs: Sequence[Pair]) -> Iterator[tuple[int, Piece]]:
         """The passages of each pair, with the pair's place in `pairs`, in any order; a text without tokens has none."""
         queries = self._ids([pair.query for pair in pairs])

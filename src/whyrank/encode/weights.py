@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -38,7 +39,7 @@ def read_manifest(folder: Path, names: frozenset[str] = FILES) -> dict[str, Any]
     return manifest
 
 
-def read_checked(folder: Path, name: str, manifest: dict[str, Any]) -> bytes:
+def read_checked(folder: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
     """The bytes of one file of the model, after comparing size and sha256 with the manifest.
 
     Raises:

@@ -1,18 +1,20 @@
 """The default ranker: what can be pointed at, and a student of large teachers who reads query and document together.
 
-    score(q, d) = evidence(q, d) + s · (student(q, d) − t)
+    score(q, d) = evidence(q, d) + s · softplus(student(q, d) − b)
 
-* evidence: the score of `evidence.py`, with all its parts;
-* student: the logit of the shipped body with an adapter that was distilled by Reason-to-Rank from recorded orders and
-  reasons of GPT-4 and from public labels, for the best passage of the document. It was trained to order lists alone and
-  beside the evidence. Its logit has no zero of its own: t is that of a typical candidate, so that "takes away" means
-  less relevant than those usually are. A text without tokens gets the least that the head can say.
+* evidence: the score of `evidence.py`, with all its parts; its body has an adapter that learnt from the same teachers
+  to tell what belongs together, word by word;
+* student: the logit of the shipped body with another adapter, that was distilled by Reason-to-Rank from recorded orders
+  and reasons of GPT-4 and from public labels, for the best passage of the document. Far below the bend b it adds next
+  to nothing: what the student knows nothing of, the evidence decides. A text without tokens gets nothing, and so does
+  every text where the query is longer than those that the student reads.
 
 A cross-encoder is no sum over words or sentences, so its part stays whole: an explicit remainder that no sentence is
 given. Which sentence answers is its second answer: a head that was trained on the sentences that the teacher quoted.
 It is told beside the evidence and orders nothing: put first, it made reasons less faithful (docs/explanations.md).
 """
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -24,6 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from whyrank.encode.adapters import Adapter
+from whyrank.encode.engine import Encoder
 from whyrank.encode.pairs import QUERY, Pair, PairReader, Piece
 from whyrank.rankers.calibration import Calibration
 from whyrank.rankers.evidence import EvidenceRanker
@@ -33,7 +36,7 @@ from whyrank.types import Decomposition, Document, Progress, Query, Ranking, Ter
 
 PART = "student's reading"
 """The name of the student's part of a score."""
-VERSION = 1
+VERSION = 2
 """Changes when the arithmetic does: how texts are cut into passages and sentences, how the parts are put together."""
 
 
@@ -52,7 +55,7 @@ class Read:
     """What the student says of one document.
 
     Attributes:
-        score: its logit, that of the best passage; None for a text without tokens.
+        score: its logit, that of the best passage; None for a text without tokens, and for one that was not read.
         pointing: how strongly it points at each sentence: the mean over its tokens, in the passage where that is
             highest; −inf for one that was not read, and for a title beside sentences.
         tokens: read for it.
@@ -74,11 +77,12 @@ class DistilledRanker:
     """
 
     def __init__(self, adapter: str | Adapter = "research", *, threads: int | None = None) -> None:
-        self._evidence = EvidenceRanker(threads=threads)
         self._reader = PairReader(adapter, threads=threads)
         fitted = self._reader.adapter.manifest["fitted"]
-        self._scale, self._typical = float(fitted["scale"]), float(fitted["typical"])
-        made_of = f"{self._scale!r}{self._typical!r}{self._evidence.name}{self._reader.fingerprint}"
+        body = Encoder(threads=threads, adapter=self._reader.adapter.evidence)
+        self._evidence = EvidenceRanker(body, fitted=fitted.get("evidence"))
+        self._scale, self._bend = float(fitted["scale"]), float(fitted["bend"])
+        made_of = f"{self._scale!r}{self._bend!r}{self._evidence.name}{self._reader.fingerprint}"
         digits = sha256(made_of.encode()).hexdigest()[:12]
         self.name = f"student-{self._reader.adapter.name}-{VERSION}@{digits}"
 
@@ -143,8 +147,8 @@ class DistilledRanker:
         ]
 
     def floor(self, first_score: float | None) -> float:
-        """The least that evidence can score, and the least that the student's head can say."""
-        return self._evidence.floor(first_score) + self._part(Read(None, (), 0, 0))
+        """The least that evidence can score; the student takes nothing away."""
+        return self._evidence.floor(first_score)
 
     def probability(self, score: float, first_score: float | None = None) -> float:
         """How likely a document with this score is relevant, by the calibration that is shipped with the student."""
@@ -156,8 +160,7 @@ class DistilledRanker:
         return Calibration.load(Path(__file__).with_name(name)).of(self.name)
 
     def _part(self, read: Read) -> float:
-        logit = self._reader.least if read.score is None else read.score
-        return self._scale * (logit - self._typical)
+        return 0.0 if read.score is None else self._scale * softplus(read.score - self._bend)
 
     def _ranked(self, given: Ranking, known: Ranking, read: Sequence[Read], usage: Usage) -> Ranking:
         if _is_wordless(known):
@@ -172,23 +175,36 @@ class DistilledRanker:
         tokens = self._reader.query_tokens(given.query.text)
         if tokens <= QUERY:
             return ranking
-        note = f"the student read the first {QUERY} of {tokens:,} tokens of the query; the evidence read all"
+        note = f"the query has {tokens:,} tokens, the student reads {QUERY}: the evidence read all and decides alone"
         return replace(ranking, notes=(*ranking.notes, note))
 
     def _read(self, asked: Sequence[tuple[Query, Document]], progress: Progress | None = None) -> list[Read]:
         """What the student says of each; the same pair is read once."""
         sheets = [Sheet.of(document) for _, document in asked]
         pairs = [Pair(query.text, sheet.text) for (query, _), sheet in zip(asked, sheets, strict=True)]
-        wanted = list(dict.fromkeys(zip(pairs, sheets, strict=True)))
-        found: dict[tuple[Pair, Sheet], Read] = {}
+        short = {q: self._reader.query_tokens(q) <= QUERY for q in dict.fromkeys(pair.query for pair in pairs)}
+        every = dict.fromkeys(zip(pairs, sheets, strict=True))
+        found = {key: Read(None, (-math.inf,) * len(key[1].spans), 0, 0) for key in every if not short[key[0].query]}
+        wanted = [key for key in every if key not in found]
+        if progress and every and not wanted:
+            progress(len(every), len(every))
         for chunk in in_chunks(wanted, lambda key: len(key[0].text)):
             pieces: dict[int, list[Piece]] = defaultdict(list)
             for place, piece in self._reader.read([pair for pair, _ in chunk]):
                 pieces[place].append(piece)
             found.update({key: _read_of(key[1], pieces[place]) for place, key in enumerate(chunk)})
             if progress:
-                progress(len(found), len(wanted))
+                progress(len(found), len(every))
         return [found[key] for key in zip(pairs, sheets, strict=True)]
+
+
+def softplus(x: float) -> float:
+    """log(1 + eˣ): 0 far below 0, x far above it.
+
+    >>> softplus(-800.0), softplus(800.0)
+    (0.0, 800.0)
+    """
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
 def _is_wordless(known: Ranking) -> bool:

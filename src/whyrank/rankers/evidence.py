@@ -13,16 +13,17 @@ All four come from one pass of the body over the document. Weights and constants
 first-stage score). Without a first-stage score the part is absent and the other weights are the ones fitted for that.
 """
 
+import json
 import math
 import time
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from whyrank.encode.engine import Encoder
 from whyrank.encode.passages import Passage
@@ -77,13 +78,20 @@ class EvidenceRanker:
 
     Args:
         encoder: the body; the shipped one by default.
+        fitted: version and weights, as evidence.toml has them; those of the shipped body by default.
         threads: threads of the shipped body; ignored where an encoder is given.
     """
 
-    def __init__(self, encoder: Encoder | None = None, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        encoder: Encoder | None = None,
+        *,
+        fitted: Mapping[str, Any] | None = None,
+        threads: int | None = None,
+    ) -> None:
         self._encoder = encoder or Encoder(threads=threads)
-        text = FITTED.read_text(encoding="utf-8")
-        fitted = tomllib.loads(text)
+        text = json.dumps(fitted) if fitted else FITTED.read_text(encoding="utf-8")
+        fitted = fitted or tomllib.loads(text)
         self._with = Weights(**fitted["with_first_stage"])
         self._without = Weights(**fitted["without_first_stage"])
         self.body = self._encoder.fingerprint

@@ -102,17 +102,17 @@ class Student:
             blocks: of pairs of similar length, in attention.
             dtype: of matrices, their inputs and attention; sums, norms and heads stay in fp32.
         """
+        x = self.vectors(batch, blocks=blocks, dtype=dtype)
+        return Read(means(x, batch.lengths) @ self.heads["relevance"], x @ self.heads["evidence"])
+
+    def vectors(self, batch: Batch, *, blocks: int = 4, dtype: torch.dtype = torch.float32) -> Tensor:
+        """The token vectors [N, W] that the heads read; arguments as for `read`."""
         blocked = Blocks.of(batch.lengths, blocks, batch.ids_N.device)
         places = torch.cat([torch.arange(n, device=batch.ids_N.device) for n in batch.lengths])
         x = self._norm(self._numbers["word"][batch.ids_N] + self._numbers["position"][places], "norm")
         for n in range(self.layers):
             x = self._layer(n, x, blocked, dtype)
-        owners = torch.repeat_interleave(
-            torch.arange(len(batch.lengths), device=x.device), torch.tensor(batch.lengths, device=x.device)
-        )
-        sums = x.new_zeros(len(batch.lengths), x.shape[1]).index_add(0, owners, x)
-        means = sums / torch.tensor(batch.lengths, device=x.device, dtype=x.dtype)[:, None]
-        return Read(means @ self.heads["relevance"], x @ self.heads["evidence"])
+        return x
 
     def _layer(self, n: int, x: Tensor, blocks: "Blocks", dtype: torch.dtype) -> Tensor:
         qkv = self._linear(x, f"{n}.qkv", dtype) + self._numbers[f"{n}.qkv.bias"].to(dtype)
@@ -224,6 +224,15 @@ def attend(qkv: Tensor, blocks: Blocks) -> Tensor:
         torch.cat(parts), blocks.places_N, blocks.tokens_M, blocks.there_M
     )
     return mixed
+
+
+def means(vectors_NW: Tensor, lengths: Sequence[int]) -> Tensor:
+    """The mean token vector [P, W] of each text."""
+    device = vectors_NW.device
+    sizes_P = torch.tensor(lengths, device=device)
+    owners_N = torch.repeat_interleave(torch.arange(len(lengths), device=device), sizes_P)
+    sums_PW = vectors_NW.new_zeros(len(lengths), vectors_NW.shape[1]).index_add(0, owners_N, vectors_NW)
+    return sums_PW / sizes_P[:, None].to(vectors_NW.dtype)
 
 
 def sentence_scores(read: Read, batch: Batch) -> list[Tensor]:
