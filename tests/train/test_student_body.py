@@ -46,6 +46,9 @@ def test_before_training_it_is_the_engine(numbers: dict[str, Any]) -> None:
     vectors = dict(Encoder(threads=1).run(passages))
     expected = [vectors[p].mean(axis=0) @ np.linspace(-1, 1, 384, dtype=np.float32) for p in range(len(LENGTHS))]
     assert np.allclose(read.scores_P.numpy(), expected, atol=2e-5)
+    with torch.no_grad():
+        tokens_NW = fresh.vectors(given).numpy()
+    assert np.allclose(tokens_NW, np.concatenate([vectors[p] for p in range(len(LENGTHS))]), atol=2e-4)
 
 
 def test_layout_changes_neither_loss_nor_gradient(numbers: dict[str, Any]) -> None:
