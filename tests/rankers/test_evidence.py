@@ -226,3 +226,13 @@ def test_a_second_stage_keeps_the_first_ones_order_where_it_ties() -> None:
 def test_the_name_changes_with_whatever_changes_a_score() -> None:
     assert EvidenceRanker(Encoder(window=64)).name != EvidenceRanker().name
     assert EvidenceRanker(Encoder(threads=1)).name == EvidenceRanker(Encoder(threads=2, batch_tokens=99)).name
+
+
+def test_weights_of_another_body_are_part_of_the_name_and_of_the_score(ranker: EvidenceRanker) -> None:
+    only_words = {"document": 0.0, "words": 1.0, "sentence": 0.0}
+    fitted = {"version": "1", "with_first_stage": only_words, "without_first_stage": only_words}
+    other = EvidenceRanker(fitted=fitted, threads=1)
+    assert other.name != ranker.name
+    query, document = Query("q", "blue sky"), Document("d", "The sky is blue.")
+    [[parts]] = ranker.similarities([Ranking.of(query, [document])])
+    assert other.score(query, [document], [5.0]) == [pytest.approx(parts.words)]
