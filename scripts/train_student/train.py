@@ -11,6 +11,7 @@ settings.json and log.jsonl; the last checkpoint stands at any time, so a run th
 import argparse
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +21,7 @@ from learning import Data, Settings, epochs, held_out_figures, step_losses
 from safetensors.numpy import load_file, save_file
 
 from whyrank.train import losses
-from whyrank.train.body import Student, shipped_numbers
+from whyrank.train.body import Batch, Read, Student, shipped_numbers
 
 
 def save(student: Student, settings: Settings, out: Path) -> None:
@@ -38,16 +39,19 @@ class Limits(NamedTuple):
     check_every: int
 
 
-def train(data: Data, settings: Settings, out: Path, limits: Limits, start: Path | None) -> None:
+class Learner(NamedTuple):
+    """What is trained: how it reads groups, and what it shows on held-out lists."""
+
+    student: Student
+    optimizer: torch.optim.Optimizer
+    read: Callable[[list[int]], tuple[Batch, Read]]
+    figures: Callable[[], dict[str, float]]
+
+
+def train(data: Data, settings: Settings, learner: Learner, out: Path, limits: Limits) -> None:
     """The loop. Progress is the share of pairs seen, or of minutes gone if that is more; the rate falls to 0."""
-    torch.manual_seed(settings.seed)
-    student = Student(shipped_numbers(), rank=settings.rank, scale=settings.scale, seed=settings.seed)
-    if start:
-        student.restore(load_file(start / "adapter.safetensors"))
-    optimizer = torch.optim.AdamW([
-        {"params": list(student.adapter.values()), "lr": settings.rate, "weight_decay": 0.01},
-        {"params": list(student.heads.values()), "lr": settings.head_rate, "weight_decay": 0.0},
-    ])  # fmt: skip
+    optimizer = learner.optimizer
+    trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     full = [group["lr"] for group in optimizer.param_groups]
     weights = {n: w for n in ("pairwise", "listwise", "evidence", "taught") if (w := getattr(settings, n))}
     groups = epochs(data, settings)
@@ -64,22 +68,40 @@ def train(data: Data, settings: Settings, out: Path, limits: Limits, start: Path
             is_over = progress >= 1 or seen >= limits.until
             if not is_over:
                 chosen = [next(groups) for _ in range(settings.groups)]
-                batch = data.batch([p for g in chosen for p in data.pairs(g)])
-                found = step_losses(data, chosen, batch, student.read(batch, dtype=torch.bfloat16), settings)
+                batch, read = learner.read(chosen)
+                found = step_losses(data, chosen, batch, read, settings)
                 losses.weighted_sum(found, weights).backward()
-                torch.nn.utils.clip_grad_norm_(student.parameters().values(), 1.0)
+                torch.nn.utils.clip_grad_norm_(trained, 1.0)
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
-                seen, tokens, step = seen + len(batch.lengths), tokens + len(batch.ids_N), step + 1
+                seen, tokens, step = seen + len(read.scores_P), tokens + len(batch.ids_N), step + 1
                 recent = {n: 0.95 * recent.get(n, v.item()) + 0.05 * v.item() for n, v in found.items()}
             if step % limits.check_every == 0 or is_over:
                 row = {"step": step, "pairs": seen, "tokens": tokens, "minutes": elapsed, "rate": full[0] * factor}
-                figures = held_out_figures(data, student) if step % (4 * limits.check_every) == 0 or is_over else {}
+                figures = learner.figures() if step % (4 * limits.check_every) == 0 or is_over else {}
                 log.write(json.dumps({k: round(v, 6) for k, v in (row | recent | figures).items()}) + "\n")
                 log.flush()
-                save(student, settings, out)
+                save(learner.student, settings, out)
             if is_over:
                 return
+
+
+def of_pairs(data: Data, settings: Settings, start: Path | None) -> Learner:
+    """A student that reads query and text together."""
+    torch.manual_seed(settings.seed)
+    student = Student(shipped_numbers(), rank=settings.rank, scale=settings.scale, seed=settings.seed)
+    if start:
+        student.restore(load_file(start / "adapter.safetensors"))
+    optimizer = torch.optim.AdamW([
+        {"params": list(student.adapter.values()), "lr": settings.rate, "weight_decay": 0.01},
+        {"params": list(student.heads.values()), "lr": settings.head_rate, "weight_decay": 0.0},
+    ])  # fmt: skip
+
+    def read(chosen: list[int]) -> tuple[Batch, Read]:
+        batch = data.batch([p for g in chosen for p in data.pairs(g)])
+        return batch, student.read(batch, dtype=torch.bfloat16)
+
+    return Learner(student, optimizer, read, lambda: held_out_figures(data, student))
 
 
 def main() -> None:
@@ -101,7 +123,8 @@ def main() -> None:
     settings = Settings(**given)
     out.mkdir(parents=True, exist_ok=True)
     (out / "settings.json").write_text(json.dumps(asdict(settings), indent=1) + "\n")
-    train(Data(folder / "groups.npz"), settings, out, limits, start)
+    data = Data(folder / "groups.npz")
+    train(data, settings, of_pairs(data, settings, start), out, limits)
 
 
 if __name__ == "__main__":

@@ -8,18 +8,16 @@ A text's score is that of `evidence.py` without a first stage, times `--sharpnes
 
 import argparse
 import json
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 from interaction import parts, texts_of, wordless
-from learning import Data, Settings, epochs, step_losses
+from learning import Data, Settings
 from torch import Tensor
 
-from train import Limits, save
-from whyrank.train import losses
-from whyrank.train.body import Read, Student, shipped_numbers
+from train import Learner, Limits, train
+from whyrank.train.body import Batch, Read, Student, shipped_numbers
 
 WEIGHTS = (0.25, 0.47, 0.28)  # of the parts where there is no first stage, as in evidence.toml
 
@@ -39,42 +37,18 @@ def kept(data: Data, student: Student, mute: Tensor) -> dict[str, float]:
     return dict(zip(names, (right / preferences).tolist(), strict=True))
 
 
-def train(data: Data, settings: Settings, sharpness: float, out: Path, limits: Limits) -> None:
-    """The loop of `train.py` over texts that are read apart."""
-    torch.manual_seed(settings.seed)
+def of_texts(data: Data, settings: Settings, sharpness: float) -> Learner:
+    """A body that reads query and texts apart."""
     student = Student(shipped_numbers(), rank=settings.rank, scale=settings.scale, seed=settings.seed)
-    mute = wordless()
     optimizer = torch.optim.AdamW(list(student.adapter.values()), lr=settings.rate, weight_decay=0.01)
-    weights = {n: w for n in ("pairwise", "listwise", "taught") if (w := getattr(settings, n))}
-    groups = epochs(data, settings)
-    seen = step = 0
-    recent: dict[str, float] = {}
-    started = time.process_time()
-    with (out / "log.jsonl").open("w") as log:
-        while True:
-            progress = seen / settings.pairs
-            factor = min(1.0, progress / settings.warm_up + 1e-3) * max(0.0, 1 - progress)
-            optimizer.param_groups[0]["lr"] = settings.rate * factor
-            is_over = progress >= 1 or seen >= limits.until
-            if not is_over:
-                chosen = [next(groups) for _ in range(settings.groups)]
-                texts = texts_of(data, chosen)
-                scores = sharpness * parts(student, texts, mute) @ torch.tensor(WEIGHTS)
-                found = step_losses(data, chosen, texts.batch, Read(scores, scores), settings)
-                losses.weighted_sum(found, weights).backward()
-                torch.nn.utils.clip_grad_norm_(student.adapter.values(), 1.0)
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
-                seen, step = seen + sum(texts.sizes), step + 1
-                recent = {n: 0.95 * recent.get(n, v.item()) + 0.05 * v.item() for n, v in found.items()}
-            if step % limits.check_every == 0 or is_over:
-                row = {"step": step, "pairs": seen, "minutes": (time.process_time() - started) / 60}
-                figures = kept(data, student, mute) if step % (4 * limits.check_every) == 0 or is_over else {}
-                log.write(json.dumps({k: round(v, 6) for k, v in (row | recent | figures).items()}) + "\n")
-                log.flush()
-                save(student, settings, out)
-            if is_over:
-                return
+    mute = wordless()
+
+    def read(chosen: list[int]) -> tuple[Batch, Read]:
+        texts = texts_of(data, chosen)
+        scores_P = sharpness * parts(student, texts, mute) @ torch.tensor(WEIGHTS)
+        return texts.batch, Read(scores_P, scores_P)
+
+    return Learner(student, optimizer, read, lambda: kept(data, student, mute))
 
 
 def main() -> None:
@@ -94,7 +68,8 @@ def main() -> None:
     settings = Settings(**given)
     out.mkdir(parents=True, exist_ok=True)
     (out / "settings.json").write_text(json.dumps(asdict(settings) | {"sharpness": sharpness}, indent=1) + "\n")
-    train(Data(folder / "groups.npz"), settings, sharpness, out, limits)
+    data = Data(folder / "groups.npz")
+    train(data, settings, of_texts(data, settings, sharpness), out, limits)
 
 
 if __name__ == "__main__":
