@@ -1,6 +1,6 @@
 """Fit the curves that turn the student's scores into probabilities, on development splits.
 
-    python scripts/train_student/calibrate.py --adapter build/student/research --name research [--write]
+    python scripts/train_student/calibrate.py --adapter RUN --name research --evidence RUN [--write]
 
 Reads what `score.py` wrote for the dev-* sets, with their labels; which curve is kept is decided as in
 `fit_calibration.py`, on splits that it was not fitted on. Run it with the adapter in its place (`ship.py`), since
@@ -47,6 +47,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     shipped = shipped_adapter(given.name).manifest["fitted"]
+    if ("evidence" in shipped) != bool(given.evidence):
+        parser.error("--evidence goes with a student whose evidence has weights of its own, and with no other")
     names = [path.stem.removeprefix("scores-") for path in sorted(given.adapter.glob("scores-dev-*.npy"))]
     found = {name: opened(given.data_folder / f"{name}.npz") for name in names}
     parts = {n: np.load(given.evidence / f"parts-{n}.npy") if given.evidence else found[n]["parts"] for n in names}

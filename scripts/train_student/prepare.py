@@ -21,6 +21,7 @@ from overlap import Judged, words
 from tokenizers import Tokenizer
 
 from whyrank import formats
+from whyrank.encode.pairs import QUERY
 from whyrank.encode.passages import CLS, SEP, cut, harmless
 from whyrank.encode.weights import SHIPPED
 from whyrank.rankers.evidence import EvidenceRanker
@@ -28,7 +29,7 @@ from whyrank.retrieve import BM25
 from whyrank.text import split_sentences
 from whyrank.types import Document, Query, Ranking
 
-WINDOW, QUERY, OVERLAP = 256, 96, 32  # tokens: a pair with its three markers, the query at most, what passages share
+WINDOW, OVERLAP = 256, 32  # tokens: a pair with its three markers, what passages share
 TRAINED = 176  # tokens a pair in training: long texts lose their end, which halves what they cost
 HELD_OUT_LISTS = 100
 EASIER = 3  # texts of other queries added to each teacher list

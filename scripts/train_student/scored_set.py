@@ -35,9 +35,13 @@ def ndcg(found: dict[str, Array], given: Array) -> dict[str, float]:
 
 
 def is_short(found: dict[str, Array]) -> Array:
-    """For each candidate whether the student reads its query: prepared ones are cut at `QUERY`, so fewer are whole."""
+    """For each candidate whether the student reads its query: prepared ones are cut at `QUERY`, so fewer are whole.
+
+    One of exactly `QUERY` tokens, which the ranker reads, counts as longer here.
+    """
     starts = np.concatenate([[0], found["ends"][:-1]])
-    first = starts[np.searchsorted(found["owner"], np.arange(len(found["did"])))]
+    places = np.searchsorted(found["owner"], np.arange(len(found["did"])))
+    first = starts[np.minimum(places, len(starts) - 1)]
     markers = np.flatnonzero(found["ids"] == SEP)
     return np.asarray(markers[np.searchsorted(markers, first)] - first - 1 < QUERY)
 

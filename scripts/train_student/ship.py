@@ -66,7 +66,8 @@ A second adapter, evidence.safetensors, is for what the evidence compares (`trai
 def row(name: str, source: dict[str, object]) -> str:
     """A line of the table."""
     removed = sum(int(str(v)) for k, v in source.items() if k.startswith("removed"))
-    return f"| {name} | {source['licence']} | {source['groups']} | {source['pairs']} | {removed} |"
+    drawn = "" if "," not in str(source["folder"]) else f" of {source['folder']}"
+    return f"| {name}{drawn} | {source['licence']} | {source['groups']} | {source['pairs']} | {removed} |"
 
 
 def main() -> None:
@@ -86,6 +87,8 @@ def main() -> None:
     parser.add_argument("--rank", type=int, default=32, help="of each adapter, at most")
     parser.add_argument("--out", type=Path, default=Path("src/whyrank/encode/students"))
     given = parser.parse_args()
+    if len({bool(given.evidence), bool(given.evidence_runs), bool(given.weights)}) > 1:
+        parser.error("--evidence, --evidence-runs and --weights go together")
     settings = [json.loads((run / "settings.json").read_text()) for run in given.runs]
     logs = [list(lines(run / "log.jsonl")) for run in given.runs]
     sources = json.loads((given.data_folder / "groups.json").read_text())
@@ -107,7 +110,11 @@ def main() -> None:
     }
     losses = " + ".join(f"{settings[-1][name]} {what}" for name, what in LOSSES.items() if settings[-1].get(name))
     taught_by = " and ".join(f"`{run.name}`" for run in given.members)
-    weights = {"losses": losses.format(taught_by), "rank": given.rank, "seed": settings[-1]["seed"]}
+    weights = {
+        "losses": losses.format(taught_by),
+        "rank": min(given.rank, settings[-1]["rank"]),
+        "seed": settings[-1]["seed"],
+    }
     totals = {name: sum(rows[-1][name] for rows in logs) for name in ("pairs", "tokens")}
     many = "one run" if len(logs) == 1 else f"{len(logs)} runs"
     second = ""
@@ -124,6 +131,7 @@ def main() -> None:
     how = [{"run": run.name, **json.loads((run / "settings.json").read_text())} for run in every]
     folder = given.out / given.name
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / EVIDENCE).unlink(missing_ok=True)
     for file, stored in content.items():
         (folder / file).write_bytes(stored)
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")

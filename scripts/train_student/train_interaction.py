@@ -61,11 +61,13 @@ def main() -> None:
     parser.add_argument("--check-every", type=int, default=25)
     default = replace(Settings(), data="interaction", rate=3e-4, pairwise=0.2, listwise=0.2, evidence=0.0, taught=0.6)
     for name, value in asdict(replace(default, alone=1.0)).items():
+        if name == "evidence":  # there is no head that could point
+            continue
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     given = vars(parser.parse_args())
     folder, out, sharpness = (given.pop(n) for n in ("data_folder", "out", "sharpness"))
     limits = Limits(1e9, given.pop("until"), given.pop("check_every"))
-    settings = Settings(**given)
+    settings = Settings(**given, evidence=0.0)
     out.mkdir(parents=True, exist_ok=True)
     (out / "settings.json").write_text(json.dumps(asdict(settings) | {"sharpness": sharpness}, indent=1) + "\n")
     data = Data(folder / "groups.npz")

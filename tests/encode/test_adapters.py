@@ -85,8 +85,69 @@ def test_an_adapter_for_the_evidence_is_read_with_the_student_and_checked_alike(
     (folder / "manifest.json").write_text(json.dumps(manifest | alone))
     assert Adapter.load(folder).evidence is None
     (folder / "manifest.json").write_text(json.dumps(manifest))
+    content = bytearray((folder / "evidence.safetensors").read_bytes())
+    content[-1] ^= 1
+    (folder / "evidence.safetensors").write_bytes(bytes(content))
+    with pytest.raises(Corrupt, match=r"evidence\.safetensors.*sha256"):
+        Adapter.load(folder)
     (folder / "evidence.safetensors").unlink()
     with pytest.raises(Corrupt, match=r"evidence\.safetensors"):
+        Adapter.load(folder)
+
+
+def rewritten(folder: Path, tensors: dict[str, Any], file: str = "adapter.safetensors") -> Path:
+    """The folder of a shipped student with other tensors in one file, and a manifest that says so."""
+    shutil.copytree(ADAPTERS / "research", folder)
+    (folder / file).write_bytes(save(tensors))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    told = {"bytes": (folder / file).stat().st_size, "sha256": hashlib.sha256((folder / file).read_bytes()).hexdigest()}
+    manifest["files"][file] = told
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+@pytest.mark.parametrize("file", ["adapter.safetensors", "evidence.safetensors"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"0.up.b": None},
+        {"0.up.a.scale": None},
+        {"0.up.a": np.ones((384, 20), np.float32)},
+        {"0.up.a": np.ones((384, 7), np.int8)},
+        {"0.up.b.scale": np.ones((1, 3), np.float16)},
+        {"0.up.b.scale": np.full((1, 1536), np.nan, np.float16)},
+    ],
+)
+def test_factors_that_do_not_fit_are_named_and_refused(tmp_path: Path, file: str, change: dict[str, Any]) -> None:
+    tensors = {n: t for n, t in (load_file(ADAPTERS / "research" / file) | change).items() if t is not None}
+    with pytest.raises(Corrupt, match=file.replace(".", r"\.")):
+        Adapter.load(rewritten(tmp_path / "odd", tensors, file))
+
+
+def test_an_adapter_without_factors_or_of_another_shape_is_refused(tmp_path: Path) -> None:
+    heads = {f"head.{name}": np.zeros(384, np.float32) for name in ("relevance", "evidence")}
+    with pytest.raises(Corrupt, match="factors"):
+        Adapter.load(rewritten(tmp_path / "none", heads))
+    tensors = load_file(ADAPTERS / "research" / "evidence.safetensors")
+    moved = {name.replace("5.up", "6.up"): tensor for name, tensor in tensors.items()}
+    foreign = Adapter.load(rewritten(tmp_path / "foreign", moved, "evidence.safetensors"))
+    with pytest.raises(Corrupt, match=r"changes '6\.up'"):
+        Encoder(adapter=foreign.evidence)
+    main = load_file(ADAPTERS / "research" / "adapter.safetensors")
+    wide = main | {name: np.zeros(385, np.float32) for name in heads}
+    with pytest.raises(Corrupt, match="heads of shape"):
+        PairReader(Adapter.load(rewritten(tmp_path / "wide", wide)))
+
+
+@pytest.mark.parametrize(
+    "changed", [{"files": ["x"]}, {"files": None}, {"files": {"adapter.safetensors": 3}}, {"name": 3}]
+)
+def test_a_manifest_that_says_something_else_is_refused(tmp_path: Path, changed: dict[str, object]) -> None:
+    folder = tmp_path / "odd"
+    shutil.copytree(ADAPTERS / "open", folder)
+    manifest = json.loads((folder / "manifest.json").read_text()) | changed
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(Corrupt):
         Adapter.load(folder)
 
 

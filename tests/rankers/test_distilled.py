@@ -13,7 +13,7 @@ from whyrank.config import ModelSettings
 from whyrank.encode.adapters import shipped_adapter
 from whyrank.encode.engine import Encoder
 from whyrank.encode.pairs import Pair, PairReader, Piece
-from whyrank.errors import BadInput, WhyrankError
+from whyrank.errors import BadInput, Corrupt, WhyrankError
 from whyrank.rankers import DEFAULT, STUDENTS, load
 from whyrank.rankers.building import resolve
 from whyrank.rankers.distilled import PART, DistilledRanker, _read_of, softplus
@@ -166,6 +166,52 @@ def test_a_query_longer_than_the_student_reads_is_left_to_the_evidence(
     assert reason.verify(explained, ranker).ok
     assert not ranker.rerank(whole).notes
     assert ranker.decompose(whole.query, DOCUMENTS[:1], [None])[0].terms[-1].value > 0
+
+
+def test_long_and_short_queries_in_one_call_are_each_what_they_are_alone(ranker: DistilledRanker) -> None:
+    lists = [Ranking.of("sky " * 120, DOCUMENTS[:3]), Ranking.of(QUERY, DOCUMENTS[:3])]
+    seen: list[tuple[int, int]] = []
+    together = ranker.rerank_many(lists, progress=lambda *done: seen.append(done))
+    assert seen == sorted(seen)
+    assert seen[-1] == (6, 6)
+    for mine, given in zip(together, lists, strict=True):
+        alone = ranker.rerank(given)
+        assert [(h.document.id, h.score) for h in mine] == [(h.document.id, h.score) for h in alone]
+        assert mine.notes == alone.notes
+    assert [bool(ranking.notes) for ranking in together] == [True, False]
+
+
+WEIGHED = {"document": 1.0, "words": 0.0, "sentence": 0.0}
+
+
+def test_the_name_changes_with_whatever_changes_a_score() -> None:
+    adapter = shipped_adapter("research")
+    fitted = adapter.manifest["fitted"]
+    other = {"version": "1", "with_first_stage": WEIGHED, "without_first_stage": WEIGHED}
+    changed = [{}, {"scale": 0.037}, {"bend": -2.5}, {"evidence": other}]
+    made = [replace(adapter, manifest={**adapter.manifest, "fitted": fitted | one}) for one in changed]
+    names = [DistilledRanker(one, threads=1).name for one in (*made, replace(adapter, evidence=None))]
+    assert len(set(names)) == len(names)
+    assert names[0] == DistilledRanker("research", threads=1).name
+
+
+@pytest.mark.parametrize(
+    "fitted",
+    [
+        None,
+        {"scale": 0.05, "typical": -5.0},
+        {"scale": -0.1, "bend": 0.0},
+        {"scale": 0.1, "bend": math.nan},
+        {"scale": "much", "bend": 0.0},
+        {"scale": 0.1, "bend": 0.0, "evidence": {}},
+        {"scale": 0.1, "bend": 0.0, "evidence": {"version": "1"}},
+        {"scale": 0.1, "bend": 0.0, "evidence": {"version": "1", "with_first_stage": {"odd": 1}}},
+    ],
+)
+def test_a_manifest_that_does_not_weigh_is_refused(fitted: object) -> None:
+    adapter = shipped_adapter("open")
+    with pytest.raises(Corrupt, match="does not say how it is weighed"):
+        DistilledRanker(replace(adapter, manifest={**adapter.manifest, "fitted": fitted}), threads=1)
 
 
 def test_a_pointed_sentence_that_was_moved_is_found_out(ranker: DistilledRanker) -> None:

@@ -36,7 +36,7 @@ class Adapter:
 
     Attributes:
         name: of the adapter.
-        fingerprint: twelve hexadecimal digits that change with any bit of it.
+        fingerprint: twelve hexadecimal digits that change with any bit of its file; `evidence` has its own.
         manifest: what its maker says of it.
         tensors: factors, scales and heads.
         evidence: the adapter for what the evidence compares; None where that is the body as it is.
@@ -65,12 +65,13 @@ class Adapter:
         path = folder / file
         try:
             tensors = load(read_checked(folder, file, manifest))
-            ranks = {t.shape[1] for name, t in tensors.items() if name.endswith(".a")}
+            matrices = [name.removesuffix(".a") for name in tensors if name.endswith(".a")]
+            are_factors = bool(matrices) and all(_are_factors(tensors, matrix) for matrix in matrices)
             widths = {tensors[f"head.{name}"].shape for name in heads}
         except (SafetensorError, KeyError, ValueError, IndexError) as error:
             raise Corrupt(f"{path}: holds no adapter ({error}); reinstall whyrank or restore the model") from error
-        if max(ranks, default=0) > EXACT_RANK or len(widths) != min(len(heads), 1):
-            raise Corrupt(f"{path}: ranks {sorted(ranks)}, heads {sorted(widths)}; no adapter of this format")
+        if not (are_factors and len(widths) == min(len(heads), 1) and isinstance(manifest.get("name"), str)):
+            raise Corrupt(f"{path}: not the name, factors and heads of an adapter of this format; reinstall whyrank")
         fingerprint = sha256(repr(manifest["files"][file]).encode()).hexdigest()[:12]
         return cls(manifest["name"], fingerprint, manifest, tensors)
 
@@ -91,13 +92,30 @@ class Adapter:
             )
         result = dict(numbers)
         for name in (n.removesuffix(".a") for n in self.tensors if n.endswith(".a")):
-            result[f"{name}.weight"] = result[f"{name}.weight"] + self._product(name)
+            product, matrix = self._product(name), numbers.get(f"{name}.weight")
+            if matrix is None or matrix.shape != product.shape:
+                raise Corrupt(
+                    f"the adapter {self.name!r} changes {name!r}, of shape {product.shape}; the body has none"
+                )
+            result[f"{name}.weight"] = matrix + product
         return result
 
     def _product(self, matrix: str) -> Array:
         a, b = (self.tensors[f"{matrix}.{factor}"].astype(np.float32) for factor in "ab")
         scales = np.multiply(self.tensors[f"{matrix}.a.scale"], self.tensors[f"{matrix}.b.scale"], dtype=np.float32)
         return np.asarray((a @ b) * scales, dtype=np.float32)
+
+
+def _are_factors(tensors: Mapping[str, Array], matrix: str) -> bool:
+    """Whether these are two factors of whole numbers and their scales, whose product is exact."""
+    a, b = tensors[f"{matrix}.a"], tensors[f"{matrix}.b"]
+    scales = tensors[f"{matrix}.a.scale"], tensors[f"{matrix}.b.scale"]
+    return (
+        a.dtype == b.dtype == np.int8
+        and a.shape[1] == b.shape[0] <= EXACT_RANK
+        and [scale.shape for scale in scales] == [(a.shape[0], 1), (1, b.shape[1])]
+        and all(bool(np.isfinite(scale).all()) for scale in scales)
+    )
 
 
 def shipped_adapter(name: str) -> Adapter:

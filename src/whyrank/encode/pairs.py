@@ -14,6 +14,7 @@ from whyrank.encode.adapters import Adapter, shipped_adapter
 from whyrank.encode.engine import OVERLAP, WINDOW, Encoder, Vectors
 from whyrank.encode.passages import CLS, SEP, Passage, cut
 from whyrank.encode.weights import SHIPPED
+from whyrank.errors import Corrupt
 
 QUERY = 96
 """Tokens of a query that are read."""
@@ -63,6 +64,10 @@ class PairReader:
         self.fingerprint = self._encoder.fingerprint
         self._relevance: Vectors = self.adapter.tensors["head.relevance"]
         self._evidence: Vectors = self.adapter.tensors["head.evidence"]
+        if self._relevance.shape != (self._encoder.width,):
+            raise Corrupt(
+                f"the adapter {self.adapter.name!r} has heads of shape {self._relevance.shape}; no head of this body"
+            )
 
     def read(self, pairs: Sequence[Pair]) -> Iterator[tuple[int, Piece]]:
         """The passages of each pair, with the pair's place in `pairs`, in any order; a text without tokens has none."""
@@ -82,9 +87,10 @@ class PairReader:
             score = float(np.einsum("w,w->", vectors_TW.mean(axis=0), self._relevance))
             yield owners[i], Piece(score, passage.offsets, pointing, len(passage.ids))
 
-    def query_tokens(self, query: str) -> int:
-        """How many tokens a query has; the first `QUERY` are read."""
-        return len(self._encoder.tokens([query])[0][0])
+    def query_tokens(self, queries: Sequence[str]) -> dict[str, int]:
+        """How many tokens each query has; the first `QUERY` are read."""
+        distinct = list(dict.fromkeys(queries))
+        return dict(zip(distinct, (len(ids) for ids, _ in self._encoder.tokens(distinct)), strict=True))
 
     def _ids(self, queries: Sequence[str]) -> list[tuple[int, ...]]:
         distinct = list(dict.fromkeys(queries))

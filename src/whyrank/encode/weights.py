@@ -33,10 +33,18 @@ def read_manifest(folder: Path, names: frozenset[str] = FILES) -> dict[str, Any]
         raise Corrupt(f"{path}: not readable as JSON ({error}); reinstall whyrank or restore the model") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise Corrupt(f"{path}: not a model manifest of format {FORMAT}; this whyrank cannot read it")
-    absent = names - set(manifest.get("files", ()))
+    files = manifest.get("files")
+    if not isinstance(files, dict) or not all(_tells(file) for file in files.values()):
+        raise Corrupt(f"{path}: does not say how large its files are; reinstall whyrank or restore the model")
+    absent = names - set(files)
     if absent:
         raise Corrupt(f"{path}: does not name {', '.join(sorted(absent))}; reinstall whyrank or restore the model")
     return manifest
+
+
+def _tells(file: Any) -> bool:
+    """Whether this is what a manifest says of a file."""
+    return isinstance(file, dict) and isinstance(file.get("bytes"), int) and isinstance(file.get("sha256"), str)
 
 
 def read_checked(folder: Path, name: str, manifest: Mapping[str, Any]) -> bytes:

@@ -34,7 +34,7 @@ RANKERS: Mapping[str, Known] = {
     ),
     "student-open": Known(
         "whyrank.rankers.distilled:openly",
-        "the same, with a student that learnt from openly licensed texts alone (also: --model open)",
+        "evidence on the plain body, and a student that learnt from openly licensed texts alone (also: --model open)",
         "CC BY-SA 4.0",
         "direct, comparison, counterfactual",
     ),

@@ -2,8 +2,8 @@
 
     score(q, d) = evidence(q, d) + s · softplus(student(q, d) − b)
 
-* evidence: the score of `evidence.py`, with all its parts; its body has an adapter that learnt from the same teachers
-  to tell what belongs together, word by word;
+* evidence: the score of `evidence.py`, with all its parts; its body has an adapter, where the student brings one, that
+  learnt from the same teachers to tell what belongs together, word by word;
 * student: the logit of the shipped body with another adapter, that was distilled by Reason-to-Rank from recorded orders
   and reasons of GPT-4 and from public labels, for the best passage of the document. Far below the bend b it adds next
   to nothing: what the student knows nothing of, the evidence decides. A text without tokens gets nothing, and so does
@@ -28,6 +28,7 @@ import numpy as np
 from whyrank.encode.adapters import Adapter
 from whyrank.encode.engine import Encoder
 from whyrank.encode.pairs import QUERY, Pair, PairReader, Piece
+from whyrank.errors import Corrupt
 from whyrank.rankers.calibration import Calibration
 from whyrank.rankers.evidence import EvidenceRanker
 from whyrank.rankers.matching import Sheet, in_chunks
@@ -78,11 +79,19 @@ class DistilledRanker:
 
     def __init__(self, adapter: str | Adapter = "research", *, threads: int | None = None) -> None:
         self._reader = PairReader(adapter, threads=threads)
-        fitted = self._reader.adapter.manifest["fitted"]
         body = Encoder(threads=threads, adapter=self._reader.adapter.evidence)
-        self._evidence = EvidenceRanker(body, fitted=fitted.get("evidence"))
-        self._scale, self._bend = float(fitted["scale"]), float(fitted["bend"])
-        made_of = f"{self._scale!r}{self._bend!r}{self._evidence.name}{self._reader.fingerprint}"
+        try:
+            fitted = self._reader.adapter.manifest["fitted"]
+            self._scale, self._bend = float(fitted["scale"]), float(fitted["bend"])
+            self._evidence = EvidenceRanker(body, fitted=fitted.get("evidence"))
+            if not (0 <= self._scale < math.inf and math.isfinite(self._bend)):
+                raise ValueError(f"scale {self._scale}, bend {self._bend}")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise Corrupt(
+                f"the manifest of the student {self._reader.adapter.name!r} does not say how it is weighed ({error}); "
+                "reinstall whyrank or restore the model"
+            ) from error
+        made_of = repr((self._scale, self._bend, QUERY, self._evidence.name, self._reader.fingerprint))
         digits = sha256(made_of.encode()).hexdigest()[:12]
         self.name = f"student-{self._reader.adapter.name}-{VERSION}@{digits}"
 
@@ -172,7 +181,7 @@ class DistilledRanker:
             scores.append((done.score or 0.0) + self._part(mine))
             cuts.append(done.cut)
         ranking = in_order(given, scores, ranker=self.name, usage=usage, cuts=cuts)
-        tokens = self._reader.query_tokens(given.query.text)
+        tokens = self._reader.query_tokens([given.query.text])[given.query.text]
         if tokens <= QUERY:
             return ranking
         note = f"the query has {tokens:,} tokens, the student reads {QUERY}: the evidence read all and decides alone"
@@ -182,9 +191,11 @@ class DistilledRanker:
         """What the student says of each; the same pair is read once."""
         sheets = [Sheet.of(document) for _, document in asked]
         pairs = [Pair(query.text, sheet.text) for (query, _), sheet in zip(asked, sheets, strict=True)]
-        short = {q: self._reader.query_tokens(q) <= QUERY for q in dict.fromkeys(pair.query for pair in pairs)}
+        tokens = self._reader.query_tokens([pair.query for pair in pairs])
         every = dict.fromkeys(zip(pairs, sheets, strict=True))
-        found = {key: Read(None, (-math.inf,) * len(key[1].spans), 0, 0) for key in every if not short[key[0].query]}
+        found = {
+            key: Read(None, (-math.inf,) * len(key[1].spans), 0, 0) for key in every if tokens[key[0].query] > QUERY
+        }
         wanted = [key for key in every if key not in found]
         if progress and every and not wanted:
             progress(len(every), len(every))

@@ -4,7 +4,8 @@
 
 * whole document: cosine of query and passage vectors, the best passage of the document;
 * late interaction: the mean over the query's word tokens of each token's best cosine in the document (Khattab and
-  Zaharia, 2020, on a body that was not trained for it); every summand belongs to one query word and one sentence;
+  Zaharia, 2020, on a body that was not trained for it unless an adapter is); every summand belongs to one query word
+  and one sentence;
 * best sentence: the same mean, with all words matched within one sentence, the one where it is highest;
 * first stage: the candidate's first-stage score s, squashed to s / (s + k), so that its scale can do no harm.
 
@@ -90,8 +91,8 @@ class EvidenceRanker:
         threads: int | None = None,
     ) -> None:
         self._encoder = encoder or Encoder(threads=threads)
-        text = json.dumps(fitted) if fitted else FITTED.read_text(encoding="utf-8")
-        fitted = fitted or tomllib.loads(text)
+        text = FITTED.read_text(encoding="utf-8") if fitted is None else json.dumps(fitted)
+        fitted = tomllib.loads(text) if fitted is None else fitted
         self._with = Weights(**fitted["with_first_stage"])
         self._without = Weights(**fitted["without_first_stage"])
         self.body = self._encoder.fingerprint

@@ -18,6 +18,9 @@ what another carries."""
 NOTABLE = 0.1
 """What sentences take away is mentioned from this share of what others add."""
 
+NEXT_TO_NOTHING = 0.002
+"""What a part adds is told from this share of what the largest adds."""
+
 
 class Carried(NamedTuple):
     """What one sentence adds to a score, and the query terms that gain from it, strongest first."""
@@ -183,8 +186,13 @@ def _against(document: Document, sentences: Sequence[Carried]) -> str:
 
 
 def _rest(parts: dict[str, float]) -> str:
-    """What the parts add that belong to no sentence; the constant is the same for all documents and no reason."""
-    reasons = {part: value for part, value in parts.items() if value != 0 and part != "constant"}
+    """What the parts add that belong to no sentence; the constant is the same for all documents and no reason.
+
+    Nor is what is next to nothing: the terms have it.
+    """
+    kept = {part: value for part, value in parts.items() if value != 0 and part != "constant"}
+    least = NEXT_TO_NOTHING * max(map(abs, kept.values()), default=0.0)
+    reasons = {part: value for part, value in kept.items() if abs(value) >= least}
     clauses = [
         _clause("adds", {part: value for part, value in reasons.items() if value > 0}),
         _clause("takes away", {part: -value for part, value in reasons.items() if value < 0}),
