@@ -14,6 +14,7 @@ import pytest
 
 import whyrank
 from ended import CORPUS
+from whyrank.cli.endings import ended_by
 
 WHYRANK = (sys.executable, "-m", "whyrank")
 HOSTILE = {"id": "a\x1b[31m", "title": "t\x1b]0;title\x07", "text": "stale \x1b[2J bread \x9b31m \u202e"}
@@ -148,6 +149,14 @@ def test_ctrl_c_leaves_files_as_they_were(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (130, "interrupted\n")
     assert (tmp_path / "keep.jsonl").read_text() == "old"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["err", "in.jsonl", "keep.jsonl", "out"]
+
+
+def test_ctrl_c_inside_native_code_is_an_interrupt_too(capsys: pytest.CaptureFixture[str]) -> None:
+    told = SystemError("<built-in method run> returned a result with an exception set")
+    told.__cause__ = KeyboardInterrupt()
+    assert ended_by(told) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+    assert ended_by(SystemError("something else")) == 70
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate"])

@@ -71,7 +71,8 @@ def ended_by(error: BaseException) -> int:
 
     if os.environ.get("WHYRANK_DEBUG", "") not in {"", "0"}:
         _show_traceback(error)
-    if isinstance(error, KeyboardInterrupt):
+    # Native code that a Ctrl-C meets may return a result all the same: a SystemError, with the interrupt as its cause.
+    if isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, KeyboardInterrupt):
         say("interrupted")
         return INTERRUPTED
     if isinstance(error, BrokenPipeError):
