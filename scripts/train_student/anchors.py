@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from groups import SOURCES, Group, Pool
-from learning import Data
+from learning import SHARPNESS, Data, Settings
 from mine import joined
 from prepare import DRAWN, as_arrays, kept_away
 from tokenizers import Tokenizer
@@ -26,8 +26,6 @@ from whyrank.types import Document
 
 EACH, SIZE, DEPTH = 220, 6, 20
 LONG = 300  # characters of a passage that is a long query
-KNOWN = 10.0  # logits a unit of the evidence's score is worth beside the students
-SHARPNESS = 20.0  # and alone, in `train_interaction.py`
 
 
 def anchors(folder: Path, name: str, seed: int) -> list[Group]:
@@ -66,7 +64,7 @@ def main() -> None:
     alone = np.float32(SHARPNESS)
     is_asked = "taught" in columns
     columns["taught"] = (
-        columns["taught"] + np.float32(KNOWN) * columns["known"] if is_asked else alone * columns["known"]
+        columns["taught"] + np.float32(Settings().known) * columns["known"] if is_asked else alone * columns["known"]
     )
     arrays["taught"] = alone * arrays["known"]
     np.savez(given.out / "groups.npz", **joined(columns, arrays))

@@ -20,7 +20,7 @@ from interaction import parts, texts_of, wordless
 from learning import Data
 from numpy.typing import NDArray
 from score import restored
-from scored_set import credit, evidence, is_short, ndcg, opened, weights
+from scored_set import credit, evidence, gain, is_short, ndcg, opened, weights
 
 from whyrank.train.body import Student
 
@@ -36,7 +36,7 @@ def mean_ndcg(found: dict[str, Array], given: Array) -> float:
 
 
 def on_held_out_lists(data: Data, student: Student, body: Student, fitted: Mapping[str, Any]) -> list[list[float]]:
-    """Mean nDCG@5 of the teacher's own lists, at every bend and scale; there is no first stage in them.
+    """Mean nDCG of the teacher's own lists of five, at every bend and scale; there is no first stage in them.
 
     Args:
         data: with the lists.
@@ -44,7 +44,6 @@ def on_held_out_lists(data: Data, student: Student, body: Student, fitted: Mappi
         body: reads texts apart, for the evidence.
         fitted: the evidence's weights.
     """
-    discounts = 1 / np.log2(np.arange(2, 102))
     mute = wordless()
     rows = []
     for group in data.of("dual-reasons", held_out=True):
@@ -54,9 +53,9 @@ def on_held_out_lists(data: Data, student: Student, body: Student, fitted: Mappi
             base = evidence(parts(body, texts_of(data, [group]), mute, torch.float32).numpy(), fitted)
         grades = data.columns["target"][pairs]
         grades = grades - grades.min()
-        ideal = np.sort(grades)[::-1] @ discounts[: len(grades)]
+        ideal = gain(np.sort(grades)[::-1])
         orders = [[np.argsort(-(base + s * credit(read, bend)), kind="stable") for s in GRID] for bend in BENDS]
-        rows.append([[float(grades[o] @ discounts[: len(o)] / ideal) for o in of_bend] for of_bend in orders])
+        rows.append([[gain(grades[order]) / ideal for order in of_bend] for of_bend in orders])
     return [[float(value) for value in curve] for curve in np.mean(rows, axis=0)]
 
 

@@ -36,6 +36,7 @@ SHARES = {
     "broad": BROAD, "residual": RESIDUAL, "research": RESEARCH, "open-plain": OPEN_PLAIN, "open": OPEN, "lists": LISTS,
     "together": TOGETHER, "interaction": INTERACTION, "open-interaction": OPEN_INTERACTION,
 }  # fmt: skip
+SHARPNESS = 20.0  # logits a unit of the evidence's score is worth where its own body is trained
 TEMPERATURE = 2.0  # of what is taught, as published for DeAR
 
 

@@ -23,14 +23,19 @@ def opened(path: Path) -> dict[str, Array]:
         return {name: file[name] for name in file.files}
 
 
+def gain(grades: Array) -> float:
+    """Discounted gain of the first ten in this order, linear in the grade."""
+    return float(grades[:10] @ DISCOUNTS[: len(grades)])
+
+
 def ndcg(found: dict[str, Array], given: Array) -> dict[str, float]:
     """nDCG@10 of each query: linear gain, ties in the first stage's order, over queries with a relevant document."""
     ideal = json.loads(str(found["ideal"]))
     result = {}
     for qid, grades in ideal.items():
         mine = np.flatnonzero(found["qid"] == qid)
-        ranked = np.maximum(found["grade"][mine[np.argsort(-given[mine], kind="stable")]], 0)[:10]
-        result[qid] = float(ranked @ DISCOUNTS[: len(ranked)]) / float(np.array(grades) @ DISCOUNTS[: len(grades)])
+        ranked = np.maximum(found["grade"][mine[np.argsort(-given[mine], kind="stable")]], 0)
+        result[qid] = gain(ranked) / gain(np.array(grades))
     return result
 
 

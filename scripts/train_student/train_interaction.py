@@ -13,13 +13,15 @@ from pathlib import Path
 
 import torch
 from interaction import parts, texts_of, wordless
-from learning import Data, Settings
+from learning import SHARPNESS, Data, Settings
+from scored_set import weights
 from torch import Tensor
 
 from train import Learner, Limits, train
+from whyrank.rankers.evidence import Parts
 from whyrank.train.body import Batch, Read, Student, shipped_numbers
 
-WEIGHTS = (0.25, 0.47, 0.28)  # of the parts where there is no first stage, as in evidence.toml
+WEIGHTS = tuple(weights()["without_first_stage"][part] for part in Parts._fields)
 
 
 def kept(data: Data, student: Student, mute: Tensor) -> dict[str, float]:
@@ -56,7 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the adapter of the evidence.")
     parser.add_argument("--data-folder", type=Path, default=Path("build/student-interaction"))
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--sharpness", type=float, default=20.0, help="logits that a unit of the score is worth")
+    parser.add_argument("--sharpness", type=float, default=SHARPNESS, help="logits that a unit of the score is worth")
     parser.add_argument("--until", type=int, default=10**12)
     parser.add_argument("--check-every", type=int, default=25)
     default = replace(Settings(), data="interaction", rate=3e-4, pairwise=0.2, listwise=0.2, evidence=0.0, taught=0.6)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scored_set import DISCOUNTS, credit, is_short, opened
+from scored_set import credit, gain, is_short, opened
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -37,8 +37,8 @@ class Table(NamedTuple):
 
 def table(found: dict[str, Array], parts: Array, added: Array) -> Table:
     """A prepared set as it is weighed."""
-    ideal = {q: float(np.array(g) @ DISCOUNTS[: len(g)]) for q, g in json.loads(str(found["ideal"])).items()}
-    queries = [(np.flatnonzero(found["qid"] == q), best) for q, best in ideal.items()]
+    ideal = json.loads(str(found["ideal"]))
+    queries = [(np.flatnonzero(found["qid"] == q), gain(np.array(grades))) for q, grades in ideal.items()]
     return Table(parts, found["first"], added, np.maximum(found["grade"], 0), queries)
 
 
@@ -47,11 +47,8 @@ def mean_ndcg(given: Table, point: Point) -> float:
     weights, first, half = point
     own = given.parts_N3 @ np.array(weights) + given.added_N
     scores = own + first * given.first_N / (half + np.abs(given.first_N))
-    found = []
-    for places, best in given.queries:
-        ranked = given.grades_N[places[np.argsort(-scores[places], kind="stable")]][:10]
-        found.append(float(ranked @ DISCOUNTS[: len(ranked)]) / best)
-    return float(np.mean(found))
+    orders = [(places[np.argsort(-scores[places], kind="stable")], best) for places, best in given.queries]
+    return float(np.mean([gain(given.grades_N[order]) / best for order, best in orders]))
 
 
 def main() -> None:

@@ -182,13 +182,13 @@ def test_long_and_short_queries_in_one_call_are_each_what_they_are_alone(ranker:
 
 
 WEIGHED = {"document": 1.0, "words": 0.0, "sentence": 0.0}
+ONES = {"version": "1", "with_first_stage": WEIGHED, "without_first_stage": WEIGHED}
 
 
 def test_the_name_changes_with_whatever_changes_a_score() -> None:
     adapter = shipped_adapter("research")
     fitted = adapter.manifest["fitted"]
-    other = {"version": "1", "with_first_stage": WEIGHED, "without_first_stage": WEIGHED}
-    changed = [{}, {"scale": 0.037}, {"bend": -2.5}, {"evidence": other}]
+    changed = [{}, {"scale": 0.037}, {"bend": -2.5}, {"evidence": ONES}]
     made = [replace(adapter, manifest={**adapter.manifest, "fitted": fitted | one}) for one in changed]
     names = [DistilledRanker(one, threads=1).name for one in (*made, replace(adapter, evidence=None))]
     assert len(set(names)) == len(names)
@@ -206,6 +206,10 @@ def test_the_name_changes_with_whatever_changes_a_score() -> None:
         {"scale": 0.1, "bend": 0.0, "evidence": {}},
         {"scale": 0.1, "bend": 0.0, "evidence": {"version": "1"}},
         {"scale": 0.1, "bend": 0.0, "evidence": {"version": "1", "with_first_stage": {"odd": 1}}},
+        *(
+            {"scale": 0.1, "bend": 0.0, "evidence": {**ONES, "without_first_stage": {**WEIGHED, **odd}}}
+            for odd in ({"words": -0.1}, {"words": math.nan}, {"half": 0.0}, {"document": "much"})
+        ),
     ],
 )
 def test_a_manifest_that_does_not_weigh_is_refused(fitted: object) -> None:

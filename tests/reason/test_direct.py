@@ -24,6 +24,14 @@ def reason(*terms: Term, document: Document = DOCUMENT, max_evidence: int = 3) -
     return direct_reason(QUERY, document, apart, max_evidence=max_evidence)
 
 
+def test_a_part_that_adds_next_to_nothing_is_a_term_and_no_reason() -> None:
+    given = reason(late(0.2, "heat", COLD), Term("whole document", 0.35), Term("student's reading", 0.0001))
+    assert given.text.endswith("The whole document adds 0.35.")
+    assert Term("student's reading", 0.0001) in given.terms
+    told = reason(late(0.2, "heat", COLD), Term("whole document", 0.35), Term("student's reading", 0.001))
+    assert told.text.endswith("The whole document adds 0.35, the student's reading 0.001.")
+
+
 def test_one_sentence_carries_most() -> None:
     given = reason(
         late(0.125, "heat", COLD),

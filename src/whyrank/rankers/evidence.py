@@ -52,6 +52,11 @@ class Weights:
     first_stage: float = 0.0
     half: float = 1.0
 
+    def __post_init__(self) -> None:
+        weights = (self.document, self.words, self.sentence, self.first_stage)
+        if not all(0 <= weight < math.inf for weight in weights) or not 0 < self.half < math.inf:
+            raise ValueError(f"weights of the evidence are at least 0 and the half above it; these are {self}")
+
     def first(self, score: float | None) -> float:
         """The first-stage part: monotone, between −1 and 1 times its weight; `half` of it is reached at score k."""
         return 0.0 if score is None else self.first_stage * score / (self.half + abs(score))
