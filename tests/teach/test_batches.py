@@ -26,6 +26,7 @@ from whyrank.lm.openai import OpenAI
 from whyrank.lm.prices import Price
 from whyrank.teach import batches
 from whyrank.teach.batches import read_batch, write_batch
+from whyrank.teach.store import Store
 from whyrank.types import Usage
 
 ASKED = (Message("system", "You rank."), Message("user", "[1] ä — 日 \U0001f600"))
@@ -104,6 +105,19 @@ def test_files_hold_what_a_provider_takes(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(BadInput, match=f"a request of {size} bytes"):
         write_batch(many, tmp_path / "e.jsonl", model="m")
     assert not (tmp_path / "e.jsonl").exists()
+
+
+def test_no_file_is_written_over_a_store_or_an_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "MOST_REQUESTS", 1)
+    Store(tmp_path / "b-2.jsonl").close()
+    own = tmp_path / "c-2.jsonl"
+    own.touch()
+    many: dict[str, Request] = {key: Generate(ASKED) for key in "ab"}
+    with pytest.raises(BadInput, match=r"b-2\.jsonl: is a store of answers"):
+        write_batch(many, tmp_path / "b.jsonl", model="m")
+    with pytest.raises(BadInput, match=r"c-2\.jsonl: is what this command reads"):
+        write_batch(many, tmp_path / "c.jsonl", model="m", inputs=[own])
+    assert own.read_bytes() == b""
 
 
 def test_every_kind_of_row_is_an_answer(lines: Lines, tmp_path: Path) -> None:

@@ -105,6 +105,9 @@ def test_agreement_looks_for_the_same_list_whatever_its_ids_and_order() -> None:
     assert kendall_tau("bac", "bca") == pytest.approx(1 / 3)
     assert [one.key for one in filter_records([mine, other, alone], ["agreement=0.3"]).kept] == ["1", "2"]
     assert not filter_records([mine, other, alone], ["agreement"]).kept
+    lone = [one.key for one in filter_records([mine, other, alone], ["agreement-or-alone"]).kept]
+    assert lone == [alone.key]
+    assert len(filter_records([mine, other, alone], ["agreement-or-alone=0.3"]).kept) == 3
     assert not filter_records([mine, replace(mine, key="4")], ["agreement=-1"]).kept  # its own opinion is no second one
     assert passes(agreement([other], 0.3), mine)
     assert not passes(agreement([other], 0.4), mine)

@@ -14,7 +14,7 @@ from ended import Lines
 from whyrank.errors import BadInput, BadRecord, MissingFile, UnknownName
 from whyrank.formats.problems import Collector, Wrong
 from whyrank.teach.answers import quoting
-from whyrank.teach.importing import IMPORTERS, import_records
+from whyrank.teach.importing import IMPORTERS, files_read, import_lists, import_records
 from whyrank.teach.records import Reasons, TeacherRecord, from_json, to_json
 from whyrank.teach.shown import Shown, shown_in
 from whyrank.types import Document, Query
@@ -282,6 +282,44 @@ def test_a_run_is_a_teacher_with_scores(folder: Path) -> None:
         assert [d.id for d in record.documents] == ["a", "b", "c"]
         assert (record.order, record.scores) == ((2, 0, 1), (2.0, 1.0, 3.5))
         assert (record.labels, record.model, record.status) == ({"c": 2.0}, "zephyr", "ok")
+
+
+def test_a_run_keeps_the_best_of_a_query(folder: Path) -> None:
+    run = folder / "runs" / "zephyr.trec"
+    assert import_lists("run", run).cut == 0
+    assert import_lists("run", run, depth=3).cut == 0
+    found = import_lists("run", run, depth=2)
+    [record] = found.records
+    assert ([d.id for d in record.documents], found.cut) == (["a", "c"], 1)
+    assert (record.order, record.scores, record.labels) == ((1, 0), (2.0, 3.5), {"c": 2.0})
+    [first] = import_lists("run", run, depth=1).records
+    assert (first.order, first.scores) == ((0,), (3.5,))
+    with pytest.raises(BadInput, match="keep at least 1 document"):
+        import_lists("run", run, depth=0)
+
+
+def test_a_run_is_cut_to_a_hundred(folder: Path, lines: Lines) -> None:
+    lines("corpus.jsonl", [{"id": f"{number:03}", "text": "text"} for number in range(102)])
+    rows = "".join(f"q Q0 {number:03} {102 - number} {number} x\n" for number in range(102))
+    (folder / "runs" / "zephyr.trec").write_text(rows)
+    found = import_lists("run", folder)
+    assert (found.cut, [d.id for d in found.records[0].documents][:2]) == (1, ["002", "003"])
+    assert len(found.records[0].documents) == 100
+
+
+def test_only_the_lists_of_a_run_are_cut(tmp_path: Path, lines: Lines) -> None:
+    with pytest.raises(BadInput, match=r"a depth of 2 for 'windows', whose lists are kept whole; .+ it is for run"):
+        import_lists("windows", tmp_path / lines("x.jsonl", [WINDOW]), depth=2)
+
+
+def test_the_files_that_an_import_reads(folder: Path, lines: Lines) -> None:
+    own = [folder / name for name in ("runs/zephyr.trec", "corpus.jsonl", "queries.jsonl", "qrels.trec")]
+    assert list(files_read("run", folder)) == list(files_read("run", own[0])) == own
+    lists, answers = folder / lines("lists.jsonl", [LIST]), folder / "lists-gpt.json"
+    answers.write_text('["[2] > [1]"]')
+    assert files_read("rankgpt", answers) == (answers, lists)
+    assert files_read("rankgpt", lists) == (lists,)
+    assert files_read("r2r", lists) == (lists,)
 
 
 def test_a_run_without_its_collection(tmp_path: Path, folder: Path) -> None:

@@ -20,6 +20,7 @@ from whyrank.errors import (
     UnusableReply,
 )
 from whyrank.lm.base import Capability, Generate, Message, OnReply, Reply, Request
+from whyrank.lm.cache import Cached
 from whyrank.lm.fake import Fake, Scripted
 from whyrank.lm.prices import Price
 from whyrank.lm.replay import Replay
@@ -318,6 +319,40 @@ def test_records_without_an_order_are_asked_for_again_on_request(store: Store) -
     outcome = ask([SKY], Teacher(Fake([told([2, 3, 1])])), store, retry=True)
     [record] = store.records()
     assert (outcome.records, outcome.already, record.status, record.usage.calls) == ({"ok": 1}, 0, "ok", 3)
+
+
+@pytest.mark.parametrize("said", ["I'm sorry, but I cannot rank these.", "The passages speak of colours.", ""])
+def test_asked_again_is_asked_past_the_cache_which_holds_the_new_answer(
+    store: Store, tmp_path: Path, said: str
+) -> None:
+    path = tmp_path / "answers.sqlite"
+    with Cached(Fake([said]), path) as lm:
+        ask([SKY], Teacher(lm, attempts=0), store)
+    first, now = Fake([]), Fake([told([2, 3, 1])])
+    with Cached(first, path) as lm:  # what was said is in the cache
+        assert ask([SKY], Teacher(lm, attempts=0), store).is_whole
+        assert rehearse(Teacher(lm, attempts=0), tasks([SKY], Teacher(lm))).from_cache == 1
+    with Cached(now, path) as lm:
+        outcome = ask([SKY], Teacher(lm, attempts=0), store, retry=True)
+    assert (len(first.asked), len(now.asked), outcome.records) == (0, 1, {"ok": 1})
+    assert next(store.records()).order == (1, 2, 0)
+    with Store(tmp_path / "other.db") as other, Cached(Fake([]), path) as lm:
+        assert ask([SKY], Teacher(lm, attempts=0), other).records == {"ok": 1}
+
+
+def test_what_was_never_recorded_comes_from_the_cache_when_others_are_asked_again(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "answers.sqlite"
+    with Cached(Fake(["No idea."]), path) as lm:
+        ask([SKY], Teacher(lm, attempts=0), store)
+    with Store(tmp_path / "other.db") as other, Cached(Fake(lambda _: told([2, 1])), path) as lm:
+        ask(many(2), Teacher(lm, attempts=0), other)
+    lists, now = [*many(2), SKY], Fake([told([2, 3, 1])])
+    with Cached(now, path) as lm:
+        teacher = Teacher(lm, attempts=0)
+        estimate = rehearse(teacher, tasks(lists, teacher), again=store.keys(), price=Price(1.0, 2.0))
+        assert (estimate.calls, estimate.from_cache, estimate.generated_tokens) == (3, 2, 165 * 3)
+        assert ask(lists, teacher, store, retry=True).records == {"ok": 3}
+    assert len(now.asked) == 1
 
 
 def test_somebody_else_may_have_stored_it_meanwhile(store: Store) -> None:

@@ -30,7 +30,8 @@ FIRST = TeacherRecord(
     usage=Usage(calls=2, prompt_tokens=1500, generated_tokens=30, cost=0.25),
     labels={"a": 0.0, "b": 1.0},
 )
-SECOND = TeacherRecord("2", Query("z", "why BLUE"), DOCUMENTS, (0, 1, 2), model="other", usage=Usage(cost=None))
+UNPRICED = Usage(calls=3, prompt_tokens=600, generated_tokens=12, cost=None)
+SECOND = TeacherRecord("2", Query("z", "why BLUE"), DOCUMENTS, (0, 1, 2), model="other", usage=UNPRICED)
 BROKEN = TeacherRecord("3", Query("y", "why green"), DOCUMENTS[:2], status="refused", model="gpt", prompt="r2r")
 
 
@@ -40,7 +41,7 @@ def test_every_count_by_hand() -> None:
     assert found.sizes == {2: 1, 3: 2}
     assert found.teachers == {("gpt", "r2r"): 2, ("other", ""): 1}
     assert found.statuses == {"ok": 2, "refused": 1}
-    assert (found.usage.calls, found.usage.cost, found.unpriced) == (2, 0.25, 1)
+    assert (found.usage.calls, found.usage.prompt_tokens, found.usage.cost, found.unpriced) == (5, 2_100, 0.25, 1)
     assert {share.name: (share.count, share.of) for share in found.shares} == {
         "valid permutations": (2, 3),
         "usable orders": (2, 3),
@@ -79,9 +80,9 @@ def test_the_table_in_words() -> None:
     assert Row("exact quotes", "1", "3", "33.3 %") in rows
     assert Row("Kendall's τ: gpt (r2r) and other", "0.333", "1") in rows
     assert rows[-5:] == [
-        Row("calls", "2"),
-        Row("prompt tokens", "1,500"),
-        Row("generated tokens", "30"),
+        Row("calls", "5"),
+        Row("prompt tokens", "2,100"),
+        Row("generated tokens", "42"),
         Row("cost", "$0.2500"),
         Row("lists of unknown cost", "1", "3", "33.3 %"),
     ]
@@ -128,6 +129,7 @@ def test_the_figures_of_the_recorded_teacher(data: Path) -> None:
     assert counted["lists with a relevant document"] == (119, 500)
     assert counted["relevant first"] == (64, 119)
     assert counted["order statements (plain)"] == (202, 202)
+    assert counted["order statements (wide)"] == (737, 751)  # its README states 97.3 % of 768, of another wide pattern
     rows = {row.name: row.share for row in found.rows()}
     assert rows["order as shown"] == "9.8 %"
     assert rows["exact quotes"] == "82.1 %"

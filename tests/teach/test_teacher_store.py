@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from whyrank.errors import BadInput, Corrupt, MissingFile, Unwritable, WhyrankError
 from whyrank.teach.records import TeacherRecord, write_records
-from whyrank.teach.store import VERSION, Store, is_store, records_at, salvaged
+from whyrank.teach.salvage import Salvaged, salvaged
+from whyrank.teach.store import VERSION, Store, is_store, records_at
 from whyrank.types import Document, Query, Status, Usage
 
 
@@ -173,9 +174,10 @@ def test_a_store_that_is_cut_off_says_what_to_do(filled: Path) -> None:
     os.truncate(filled, filled.stat().st_size // 2)
     with pytest.raises(Corrupt, match=r"is damaged .*whyrank teach export --salvage"):
         records_at(filled)
-    rescued = salvaged(filled)
+    rescued, lost = salvaged(filled)
     assert 5 < len(rescued) < 30
     assert rescued == [record(number, text=f"{number} " * 3_000) for number in range(len(rescued))]
+    assert lost == 30 - len(rescued)
 
 
 def test_a_page_that_is_damaged_takes_only_its_own_records(filled: Path) -> None:
@@ -184,9 +186,10 @@ def test_a_page_that_is_damaged_takes_only_its_own_records(filled: Path) -> None
     page = at // 4096 * 4096
     data[page : page + 4096] = b"\xff" * 4096
     filled.write_bytes(data)
-    rescued = {each.key for each in salvaged(filled)}
+    found = salvaged(filled)
+    rescued = {each.key for each in found.records}
     assert "key15" not in rescued
-    assert len(rescued) >= 25
+    assert 25 <= len(rescued) == 30 - (found.lost or 0)
 
 
 def test_a_record_that_is_damaged_is_named(path: Path) -> None:
@@ -197,7 +200,7 @@ def test_a_record_that_is_damaged_is_named(path: Path) -> None:
             connection.execute("UPDATE records SET record = '{' WHERE key = 'key1'")
         with pytest.raises(Corrupt, match="the record key1 is damaged"):
             list(store.records())
-    assert salvaged(path) == [record(2)]
+    assert salvaged(path) == Salvaged([record(2)], 1)
 
 
 def test_nothing_can_be_read_of_what_is_no_store(path: Path) -> None:
@@ -205,6 +208,56 @@ def test_nothing_can_be_read_of_what_is_no_store(path: Path) -> None:
         salvaged(path)
     a_short_text(path)
     with pytest.raises(BadInput, match="nothing can be read of it"):
+        salvaged(path)
+
+
+def test_another_program_has_nothing_to_salvage(path: Path) -> None:
+    another_program(path)
+    with pytest.raises(BadInput, match="a database of another program"):
+        salvaged(path)
+
+
+def test_a_whole_store_loses_nothing(path: Path) -> None:
+    Store(path).close()
+    assert salvaged(path) == Salvaged([], 0)
+    with Store(path) as store:
+        store.add(record(1))
+    assert salvaged(path) == Salvaged([record(1)], 0)
+
+
+def test_records_are_saved_whatever_the_head_says_of_their_program(path: Path) -> None:
+    with Store(path) as store:
+        store.add(record(1))
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA application_id = 7")
+    connection.close()
+    assert salvaged(path) == Salvaged([record(1)], 0)
+
+
+def test_a_store_that_lost_its_count_is_said_to_be_damaged_all_the_same(path: Path) -> None:
+    with Store(path) as store:
+        store.renew([record(number, text=f"{number} " * 300) for number in range(2_000)])
+    os.truncate(path, path.stat().st_size // 2)
+    rescued, lost = salvaged(path)
+    assert 1_000 < len(rescued) < 2_000
+    assert lost is None
+
+
+def test_a_hole_larger_than_the_search_loses_only_its_own_records(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("whyrank.teach.salvage.MISSES", 3)
+    with Store(path) as store:
+        store.renew(map(record, range(12)))
+        with store._using() as connection:
+            connection.execute("UPDATE records SET record = '{' WHERE rowid BETWEEN 3 AND 9")
+    rescued, lost = salvaged(path)
+    assert ([each.key for each in rescued], lost) == (["key0", "key1", "key9", "key10", "key11"], 7)
+
+
+def test_a_store_of_which_nothing_can_be_read_is_damaged(path: Path) -> None:
+    with Store(path) as store:
+        store.add(record(1, text="text " * 3_000))
+    os.truncate(path, 4096)
+    with pytest.raises(Corrupt, match="none of its records can be read"):
         salvaged(path)
 
 
@@ -254,9 +307,12 @@ def test_a_damaged_store_is_read_or_is_an_error_of_ours(
     for where, value in hits:
         content[int(where * len(content))] = value
     path.write_bytes(content[: int(share * len(content))])
-    for read in (records_at, salvaged):
-        with suppress(WhyrankError):
-            assert all(isinstance(each, TeacherRecord) for each in read(path))
+    with suppress(WhyrankError):
+        assert all(isinstance(each, TeacherRecord) for each in records_at(path))
+    with suppress(WhyrankError):
+        rescued, lost = salvaged(path)
+        assert all(isinstance(each, TeacherRecord) for each in rescued)
+        assert (lost or 0) >= 0
 
 
 def test_killed_fifteen_times_nothing_is_lost_and_nothing_is_there_twice() -> None:

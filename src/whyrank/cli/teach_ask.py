@@ -9,7 +9,7 @@ from whyrank.cli import options, teach_lists
 from whyrank.cli.rerank import DryRunOption, MaxCostOption, MaxTokensOption, ModelOption, UrlOption
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from whyrank.config import ModelSettings
     from whyrank.lm.prices import Price
@@ -86,7 +86,10 @@ def ask(
     """
     from whyrank.cli.endings import FINE, PARTIAL
     from whyrank.cli.progress import working
+    from whyrank.teach.targets import require_free
 
+    teach_lists.check_budget(max_cost)
+    require_free([f"{store}.settings.yaml"], [*runs, corpus, queries, qrels])
     flags: dict[str, Any] = {
         "mode": mode,
         "prompt": prompt,
@@ -170,22 +173,25 @@ def _rehearse(
     from whyrank.teach.conversation import tasks
     from whyrank.teach.store import Store
 
-    there: set[str] = set()
+    there, again = set[str](), set[str]()
     if Path(path).exists():
         with Store(path, create=False) as store:
             there = store.keys(usable=is_retry)
+            again = store.keys() - there
     different = tasks(lists, teacher)
     waiting = [task for task in different if task.key not in there]
     typer.echo(f"teacher    {teacher.lm.name}, prompt {teacher.prompt.partition('@')[0]}")
     typer.echo(f"lists      {len(different):,}, of which {len(different) - len(waiting):,} are in the store")
-    for line in _estimated(teacher, waiting, settings):
+    for line in _estimated(teacher, waiting, again, settings):
         typer.echo(line)
 
 
-def _estimated(teacher: "Teacher", waiting: "Sequence[Task]", settings: "TeachSettings") -> list[str]:
+def _estimated(
+    teacher: "Teacher", waiting: "Sequence[Task]", again: "Collection[str]", settings: "TeachSettings"
+) -> list[str]:
     from whyrank.teach.asking import rehearse
 
-    estimate = rehearse(teacher, waiting, price=_price(settings.model))
+    estimate = rehearse(teacher, waiting, again=again, price=_price(settings.model))
     expected, most = estimate.generated_tokens, estimate.most_generated_tokens
     about = "" if estimate.is_exact else "about "
     cached = f", of which {estimate.from_cache:,} from the cache" if estimate.from_cache else ""

@@ -7,7 +7,7 @@ import typer
 
 from whyrank.cli import options, teach_lists
 from whyrank.cli.rerank import ModelOption
-from whyrank.cli.teach_ask import StoreOption
+from whyrank.cli.teach_ask import PromptOption, StoreOption
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -37,6 +37,7 @@ def write(
     input_format: options.InputFormatOption = None,
     qrels: teach_lists.QrelsOption = None,
     mode: teach_lists.ModeOption = None,
+    prompt: PromptOption = None,
     depth: teach_lists.ListDepthOption = None,
     window: teach_lists.WindowOption = None,
     stride: teach_lists.StrideOption = None,
@@ -69,9 +70,14 @@ def write(
     from whyrank.teach.conversation import tasks
     from whyrank.teach.offline import requests, unasked
     from whyrank.teach.records import write_records
+    from whyrank.teach.targets import require_free
 
+    inputs = [*runs, corpus, queries, qrels, store]
+    require_free([output, f"{output}{LISTS}"], [*inputs, *(config or [])])
+    require_free([f"{output}{SETTINGS}"], inputs)  # settings that were written here may be those of the next batch
     flags: dict[str, Any] = {
         "mode": mode,
+        "prompt": prompt,
         "lists.depth": depth,
         "lists.window": window,
         "lists.stride": stride,
@@ -90,8 +96,8 @@ def write(
     there = _keys(store)
     with opened(settings) as teacher:
         waiting = [task for task in tasks(found.shown, teacher) if task.key not in there]
-        _require_free(output, there | {task.key for task in waiting})
-        files = write_batch(requests(waiting, teacher), output, model=name, adapted=adapt or ())
+        _require_same(output, there | {task.key for task in waiting})
+        files = write_batch(requests(waiting, teacher), output, model=name, adapted=adapt or (), inputs=inputs)
         dump_resolved(settings, f"{output}{SETTINGS}")
         write_records(f"{output}{LISTS}", unasked(waiting, teacher, labels))
     if not quiet:
@@ -147,7 +153,7 @@ def _model_of(settings: "TeachSettings") -> str:
     return name
 
 
-def _require_free(output: str, keys: "Collection[str]") -> None:
+def _require_same(output: str, keys: "Collection[str]") -> None:
     """Refuse to write over a batch of other requests, whose answers could then no longer be read.
 
     Raises:

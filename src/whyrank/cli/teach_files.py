@@ -1,7 +1,6 @@
 """`whyrank teach export, import, stats, filter`: what teachers said, from one file to the next."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +8,9 @@ import typer
 from whyrank.cli import options
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from whyrank.teach.importing import Imported
     from whyrank.teach.records import TeacherRecord
 
 EXPORT_EXAMPLES = (
@@ -18,6 +20,7 @@ EXPORT_EXAMPLES = (
 IMPORT_EXAMPLES = (
     "whyrank teach import",
     "whyrank teach import r2r train-msmarco-500.jsonl.gz -o teacher.jsonl",
+    "whyrank teach import run beir-folder/runs/splade.trec --depth 50 -o teacher.jsonl",
     "whyrank teach import records teacher.jsonl --store teacher.db",
 )
 STATS_EXAMPLES = ("whyrank teach stats teacher.db", "whyrank teach stats gpt-4.jsonl gpt-3.5.jsonl --json")
@@ -35,15 +38,20 @@ def export(
     is_salvage: Annotated[bool, typer.Option("--salvage", help="Read what can be read of a damaged store.")] = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Write the records of a store as JSON Lines, whole or not at all."""
-    from whyrank.teach.records import write_records
-    from whyrank.teach.store import Store, salvaged
+    """Write the records of a store as JSON Lines, whole or not at all.
 
+    With --salvage, ends with 3 where records of a damaged store are lost, or may be.
+    """
+    from whyrank.teach.records import write_records
+    from whyrank.teach.store import Store
+    from whyrank.teach.targets import require_free
+
+    require_free([out], [store])
     if is_salvage:
-        count = write_records(out, salvaged(store))
-    else:
-        with Store(store, create=False) as opened:
-            count = write_records(out, opened.records())
+        _salvage(store, out, quiet=quiet)
+        return
+    with Store(store, create=False) as opened:
+        count = write_records(out, opened.records())
     _say_written(out, count, quiet=quiet)
 
 
@@ -57,6 +65,10 @@ def import_(
     model: Annotated[
         str | None, typer.Option("--model", metavar="NAME", help="Who answered, where the file does not say.")
     ] = None,
+    depth: Annotated[
+        int | None,
+        typer.Option("--depth", "-d", metavar="N", min=1, help="Of a run, keep a query's best N. By default 100."),
+    ] = None,
     quiet: options.QuietOption = False,
 ) -> None:
     """Make teacher records of what others published, or add records to a store."""
@@ -64,6 +76,7 @@ def import_(
     from whyrank.errors import BadInput
     from whyrank.teach.records import write_records
     from whyrank.teach.store import Store
+    from whyrank.teach.targets import require_free
 
     if kind is None:
         _print_formats()
@@ -72,7 +85,12 @@ def import_(
         raise BadInput(f"no file; give whyrank teach import {kind} FILE")
     if (store is None) == (output is None):
         raise BadInput("say where the records go: --store FILE, or -o FILE.jsonl")
-    records = [record for path in paths for record in _imported(kind, path, model or "")]
+    if output is not None:
+        require_free([output], [file for path in paths for file in _files_read(kind, path)])
+    found = [_imported(kind, path, model or "", depth) for path in paths]
+    records = [record for one in found for record in one.records]
+    if not quiet and (cut := sum(one.cut for one in found)):
+        say(f"queries with more documents than are kept (--depth) are cut to the best: {cut:,}", label="note")
     if output is not None:
         _say_written(output, write_records(output, records), quiet=quiet)
     elif store is not None:
@@ -126,6 +144,7 @@ def filter_(
     from whyrank.errors import BadInput
     from whyrank.teach.filters import filter_records
     from whyrank.teach.records import write_records
+    from whyrank.teach.targets import require_free
 
     if source is None:
         _print_filters()
@@ -134,6 +153,7 @@ def filter_(
         raise BadInput("no file to write; give whyrank teach filter IN OUT --keep NAME")
     if not keep:
         raise BadInput("no filter; give --keep usable, or another that 'whyrank teach filter' lists")
+    require_free([out], [source])
     records = _records([source])
     filtered = filter_records(records, keep)
     write_records(out, filtered.kept)
@@ -154,15 +174,55 @@ def _records(paths: Sequence[str]) -> "list[TeacherRecord]":
     return [record for path in paths for record in records_at(path)]
 
 
-def _imported(kind: str, path: str, model: str) -> "list[TeacherRecord]":
-    from whyrank.errors import unknown
-    from whyrank.teach.importing import IMPORTERS, import_records
+def _salvage(store: str, out: str, *, quiet: bool) -> None:
+    from whyrank.cli.endings import PARTIAL
+    from whyrank.cli.messages import say
+    from whyrank.teach.records import write_records
+    from whyrank.teach.salvage import salvaged
 
-    if kind == OWN:
-        return _records([path])
+    saved = salvaged(store)
+    _say_written(out, write_records(out, saved.records), quiet=quiet)
+    if saved.lost is None:
+        say(
+            f"{store}: is damaged, and how many records it held can no longer be known; what can be read is saved",
+            "note",
+        )
+    elif saved.lost:
+        held = len(saved.records) + saved.lost
+        say(f"{store}: is damaged; {saved.lost:,} of its {held:,} records cannot be read", "note")
+    if saved.lost != 0:
+        raise typer.Exit(PARTIAL)
+
+
+def _files_read(kind: str, path: str) -> "Sequence[str | Path]":
+    from whyrank.teach.importing import files_read
+
+    return [path] if kind == OWN else files_read(_known(kind), path)
+
+
+def _imported(kind: str, path: str, model: str, depth: int | None) -> "Imported":
+    from whyrank.errors import BadInput
+    from whyrank.teach.importing import Imported, import_lists
+
+    if kind != OWN:
+        return import_lists(_known(kind), path, model=model, depth=depth)
+    if depth is not None:
+        raise BadInput("--depth cuts the lists of a run; our own records are kept whole: leave it out")
+    return Imported(_records([path]), 0)
+
+
+def _known(kind: str) -> str:
+    """The name of a format.
+
+    Raises:
+        UnknownName: there is none of that name.
+    """
+    from whyrank.errors import unknown
+    from whyrank.teach.importing import IMPORTERS
+
     if kind not in IMPORTERS:
         raise unknown("format of teacher data", kind, (OWN, *IMPORTERS))
-    return import_records(kind, Path(path), model=model)
+    return kind
 
 
 def _print_formats() -> None:

@@ -120,7 +120,9 @@ def score(
     from whyrank.teach.score_store import ScoreStore
     from whyrank.teach.scorers import scorers
     from whyrank.teach.scoring import candidates, scored_by, scored_in_run
+    from whyrank.teach.targets import require_free
 
+    teach_lists.check_budget(max_cost)
     flags: dict[str, Any] = {
         "rankers": ranker,
         "runs": teacher_run,
@@ -140,6 +142,9 @@ def score(
     teachers = scorers(settings)
     shares = check_weights(settings.weights, [*(teacher.named for teacher in teachers), *settings.runs])
     kept_in = scores or (output if _is_store(output) else f"{output}.scores.db")
+    lines = [] if _is_store(output) else [output]  # to a store, records are added
+    read = [*runs, *settings.runs, corpus, queries, qrels]
+    require_free([*lines, f"{output}.settings.yaml"], [*read, kept_in])
     with working(quiet=quiet) as work:
         found = teach_lists.lists_of(runs, (corpus, queries, input_format), settings.lists, work)
         labels = _labels_of(qrels, found.shown)

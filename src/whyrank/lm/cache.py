@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -122,6 +123,12 @@ class Cached:
             Corrupt: the file is damaged.
         """
         return self.peek(request) is not None
+
+    def anew(self) -> "Cached":
+        """The same, reading nothing: what is asked of it replaces what is stored. It is closed with this one."""
+        other = copy(self)
+        other.read = False
+        return other
 
     def close(self) -> None:
         """Close the file, and the model if it can be closed."""

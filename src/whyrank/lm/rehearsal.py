@@ -42,6 +42,19 @@ class Estimate:
     most_cost: float | None = 0.0
     is_exact: bool = True
 
+    def __add__(self, other: "Estimate") -> "Estimate":
+        return Estimate(
+            self.calls + other.calls,
+            self.from_cache + other.from_cache,
+            self.batches + other.batches,
+            self.prompt_tokens + other.prompt_tokens,
+            self.generated_tokens + other.generated_tokens,
+            self.most_generated_tokens + other.most_generated_tokens,
+            _sum(self.cost, other.cost),
+            _sum(self.most_cost, other.most_cost),
+            self.is_exact and other.is_exact,
+        )
+
 
 class Rehearsal:
     """Stands for a model, asks nothing, and counts.

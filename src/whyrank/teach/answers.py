@@ -1,4 +1,4 @@
-"""What imported files hold of a teacher's answer, read without trust: numbers that rank, sentences that quote."""
+"""What a record or an imported file holds of a teacher's answer, read without trust: what ranks, quotes, refuses."""
 
 import json
 from dataclasses import replace
@@ -9,7 +9,7 @@ from whyrank.lm.base import Reply
 from whyrank.rankers.parsing import Parsed, ranking
 from whyrank.reason.quotes import find_quote, is_quote
 from whyrank.reason.written_answers import read_answer
-from whyrank.teach.records import USABLE, Reasons
+from whyrank.teach.records import USABLE, Reasons, TeacherRecord
 from whyrank.types import Document, Status, Usage
 
 UNKNOWN_COST = Usage(cost=None)
@@ -52,12 +52,24 @@ def quoting(document: Document, *, direct: str = "", comparison: str = "", answe
     """
     found = find_quote(replace(document, title=None), answer) if is_quote(answer) else None
     span = None if found is None else (found.start, found.end)
-    return Reasons(_unless_refused(direct), _unless_refused(comparison), answer, span)
+    return Reasons(unless_refused(direct), unless_refused(comparison), answer, span)
 
 
-def _unless_refused(reason: str) -> str:
+def unless_refused(reason: str) -> str:
+    """A reason; "" in the place of one that declines to give any ("I'm sorry, but …")."""
     answer = read_answer(Reply(json.dumps({"reason": reason})), ("reason",), needed="reason")
     return "" if answer.status == "refused" else reason
+
+
+def states_order(record: TeacherRecord) -> bool:
+    """Whether the order of a record is the one that the teacher stated, with nothing mended or filled in.
+
+    A record that was asked for reasons also counts as repaired for want of one: its answer is read once more.
+    """
+    if record.status != "repaired":
+        return record.is_usable
+    answer = ranking(record.answer, len(record.documents))
+    return record.mode != "ranking" and (answer.status, answer.order) == ("ok", record.order)
 
 
 def texts_in(record: Any, key: str, accepted: str) -> list[str]:

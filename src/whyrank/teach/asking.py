@@ -6,13 +6,14 @@ server, makes none and is asked about when the same work is begun again.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import TypeAlias
 
 from whyrank.errors import AccessDenied, BudgetSpent, ModelError
 from whyrank.lm.base import LM, Reply, Request
+from whyrank.lm.cache import Cached
 from whyrank.lm.prices import Price
 from whyrank.lm.rehearsal import Estimate, Rehearsal
 from whyrank.teach.conversation import Conversation, Task, Teacher, tasks
@@ -83,8 +84,17 @@ class Outcome:
 Told: TypeAlias = Callable[[Outcome], None]
 
 
-def rehearse(teacher: Teacher, waiting: Sequence[Task], *, price: Price | None = None) -> Estimate:
-    """What asking about these lists would take; nothing is asked but of the cache."""
+def rehearse(
+    teacher: Teacher, waiting: Sequence[Task], *, again: Collection[str] = (), price: Price | None = None
+) -> Estimate:
+    """What asking about these lists would take; nothing is asked but of the cache.
+
+    Args:
+        teacher: who would be asked.
+        waiting: the lists.
+        again: keys of those that are asked about again, of which the cache is not asked either.
+        price: of the teacher's tokens; None where it is unknown.
+    """
     counts = {task.name: len(task.ranking) for task in waiting}
 
     def answered(request: Request) -> Reply:
@@ -93,11 +103,12 @@ def rehearse(teacher: Teacher, waiting: Sequence[Task], *, price: Price | None =
         generated = teacher.thought_tokens + TOKENS_A_DOCUMENT[teacher.mode] * count
         return Reply(order, usage=Usage(generated_tokens=generated))
 
-    rehearsal = Rehearsal(teacher.lm, answered, price=price)
-    stand_in = replace(teacher, lm=rehearsal)
+    rehearsals = [Rehearsal(lm, answered, price=price) for lm in (teacher.lm, _anew(teacher.lm))]
     for chunk in _chunks(waiting):
-        _converse([Conversation(stand_in, task) for task in chunk], rehearsal, lambda _: None)
-    return rehearsal.estimate
+        for rehearsal, own in zip(rehearsals, _parted(chunk, again), strict=True):
+            stand_in = replace(teacher, lm=rehearsal)
+            _converse([Conversation(stand_in, task) for task in own], rehearsal, lambda _: None)
+    return rehearsals[0].estimate + rehearsals[1].estimate
 
 
 def ask(
@@ -117,7 +128,8 @@ def ask(
         teacher: who is asked.
         store: keeps the records.
         labels: judged grades, which are kept with the records.
-        retry: ask also about lists whose record has no usable order.
+        retry: ask also about lists whose record has no usable order. Of these nothing is taken from a cache, and what
+            is answered now replaces what it holds.
         told: told how far it is, each time that a list is done with.
         clock: seconds that never go back.
 
@@ -132,6 +144,7 @@ def ask(
     begun = clock()
     different = tasks(lists, teacher)
     there = store.keys(usable=retry)
+    again = store.keys() - there
     waiting = [task for task in different if task.key not in there]
     outcome = Outcome(len(different), len(different) - len(waiting))
 
@@ -153,7 +166,9 @@ def ask(
 
     for chunk in _chunks(waiting):
         before = outcome.done
-        _converse([Conversation(teacher, task) for task in chunk], teacher.lm, ended)
+        for lm, own in zip((teacher.lm, _anew(teacher.lm)), _parted(chunk, again), strict=True):
+            asked = replace(teacher, lm=lm)
+            _converse([Conversation(asked, task) for task in own], lm, ended)
         if outcome.is_spent or outcome.done == before:
             break
     return outcome
@@ -196,3 +211,13 @@ def _round(going: Sequence[Conversation], lm: LM, ended: Callable[[Conversation]
 def _chunks(waiting: Sequence[Task]) -> Iterator[Sequence[Task]]:
     for start in range(0, len(waiting), CHUNK):
         yield waiting[start : start + CHUNK]
+
+
+def _anew(lm: LM) -> LM:
+    """The model, without what a cache holds of it."""
+    return lm.anew() if isinstance(lm, Cached) else lm
+
+
+def _parted(chunk: Sequence[Task], again: Collection[str]) -> tuple[list[Task], list[Task]]:
+    """Lists that are asked about for the first time, and those that are asked about again."""
+    return [task for task in chunk if task.key not in again], [task for task in chunk if task.key in again]

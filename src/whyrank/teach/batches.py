@@ -24,6 +24,7 @@ from whyrank.lm.failures import CallFailed, bad_status
 from whyrank.lm.openai import CHANGES, CONTINUED
 from whyrank.lm.openai_format import body_of, prefilled, reply_of
 from whyrank.lm.prices import Price
+from whyrank.teach.targets import require_free
 from whyrank.types import Usage
 
 MOST_REQUESTS = 50_000
@@ -59,6 +60,7 @@ def write_batch(
     extra_body: Mapping[str, Any] | None = None,
     has_schema: bool = True,
     adapted: Sequence[str] = (),
+    inputs: Sequence[str | Path | None] = (),
 ) -> list[Path]:
     """Write requests as batch files: one, or as many as the provider's limits ask for; each whole or not at all.
 
@@ -70,12 +72,14 @@ def write_batch(
         has_schema: the model holds answers to a schema; `schema_mode="none"` of the live backend is False.
         adapted: fields that the model refuses, sent as the live backend sends them once it was told
             (`whyrank.lm.openai.CHANGES`): reasoning models of OpenAI want "max_tokens" and "temperature" here.
+        inputs: what the requests were made of; no file is written over it, nor over a store.
 
     Returns:
         The files, in order; none where there are no requests.
 
     Raises:
-        BadInput: conversations and texts are mixed, or one request is larger than a file may be.
+        BadInput: conversations and texts are mixed, one request is larger than a file may be, or a file is a store or
+            an input; files before it are whole.
         UnknownName: a field in `adapted` has no other way to be sent.
         Unwritable: a file cannot be written; those before it are whole.
     """
@@ -92,6 +96,7 @@ def write_batch(
     files = []
     for number, part in enumerate(_parts(lines), 1):
         file = Path(path) if number == 1 else _numbered(Path(path), number)
+        require_free([file], inputs)
         with replacing(file) as written:
             written.writelines(part)
         files.append(file)

@@ -213,6 +213,12 @@ FILTERS: Mapping[str, Named] = {
         0.5,
         -1.0,
     ),
+    "agreement-or-alone": Named(
+        "the same; a list that nobody else ordered passes",
+        lambda least, every: _agrees(least, every, keep_alone=True),
+        0.5,
+        -1.0,
+    ),
 }
 """Name → filter. A list without what a filter looks at (quotes, statements, judged pairs) passes it, and a list that
 nobody else ordered does not pass "agreement"."""

@@ -55,6 +55,15 @@ def read(path: Path, complain: Complain) -> Iterator[tuple[int, TeacherRecord]]:
         yield from parsed(source.name, both, _record, complain)
 
 
+def files(path: Path) -> tuple[Path, ...]:
+    """The file, and if it holds answers the lists beside it.
+
+    Raises:
+        BadInput, MissingFile: as `read`.
+    """
+    return (path,) if _answers_of(path, Collector(0)) is None else (path, _beside(path))
+
+
 def _answers_of(path: Path, complain: Complain) -> list[Any] | None:
     """The answers of a file of answers; None where it holds lists."""
     with opening(path) as source:

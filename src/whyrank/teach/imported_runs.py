@@ -19,11 +19,12 @@ from whyrank.teach.records import TeacherRecord
 from whyrank.types import Ranking
 
 DEPTH = 100
-"""Documents of a list that are kept, best first: a teacher's tail teaches little, and every text is stored."""
+"""Documents of a list that an import keeps unless another number is given, best first: a teacher's tail teaches little,
+and every text is stored."""
 
 
 def read(path: Path, complain: Complain) -> Iterator[tuple[int, TeacherRecord]]:  # noqa: ARG001 every fault of a run stops
-    """Records of a run, one a query, numbered in its order.
+    """Records of a run, one a query with all its documents, numbered in its order.
 
     Args:
         path: the run, in a folder with its corpus and queries or in its ``runs``; or the folder, if it has one run.
@@ -38,7 +39,18 @@ def read(path: Path, complain: Complain) -> Iterator[tuple[int, TeacherRecord]]:
     labels = read_qrels(folder.qrels) if folder.qrels else {}
     rankings = read_rankings(run, corpus=folder.need("corpus"), queries=folder.need("queries"))
     for number, ranking in enumerate(rankings, 1):
-        yield number, _record(ranking.top(DEPTH), run.name, labels.get(ranking.query.id, {}))
+        yield number, _record(ranking, run.name, labels.get(ranking.query.id, {}))
+
+
+def files(path: Path) -> tuple[Path, ...]:
+    """The run, and of the collection around it what is read.
+
+    Raises:
+        BadInput, MissingFile: as `read`.
+    """
+    folder = _around(path)
+    run = folder.run(None) if path.is_dir() else path
+    return tuple(file for file in (run, folder.corpus, folder.queries, folder.qrels) if file)
 
 
 def _around(path: Path) -> Folder:

@@ -6,7 +6,7 @@ print(row.name, row.value, row.of, row.share)
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, median
 from typing import NamedTuple
 
@@ -50,8 +50,8 @@ class Stats:
         statuses: what became of an answer → lists.
         shares: proportions, in the order in which they are shown; those of nothing (`of` 0) are left out.
         means: mean values, likewise.
-        usage: what all of it cost.
-        unpriced: lists whose cost is unknown; they count nothing in `usage`.
+        usage: what all of it cost; its `cost` is that of the lists whose cost is known.
+        unpriced: lists whose cost is unknown.
     """
 
     lists: int
@@ -85,7 +85,6 @@ def stats(records: Iterable[TeacherRecord]) -> Stats:
     kept = list(records)
     agreed = _by_teachers(agreements(kept))
     shares = (*_order_shares(kept), *_reason_shares(kept), *_label_shares(kept), *_same_first(agreed))
-    priced = [record.usage for record in kept if record.usage.cost is not None]
     return Stats(
         lists=len(kept),
         queries=len({normalised(record.query.text) for record in kept}),
@@ -95,8 +94,8 @@ def stats(records: Iterable[TeacherRecord]) -> Stats:
         statuses=dict(Counter(record.status for record in kept).most_common()),
         shares=tuple(share for share in shares if share.of),
         means=tuple(_taus(agreed)),
-        usage=sum(priced, Usage()),
-        unpriced=len(kept) - len(priced),
+        usage=sum((replace(record.usage, cost=record.usage.cost or 0.0) for record in kept), Usage()),
+        unpriced=sum(record.usage.cost is None for record in kept),
     )
 
 

@@ -8,7 +8,7 @@ there. The request's hash is the primary key, so nothing is stored twice whoever
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import RLock
@@ -28,8 +28,6 @@ BUSY_S = 30.0
 """How long one process waits for another to finish writing; a write takes some milliseconds."""
 CHECKPOINT_PAGES = 1_000
 """Pages of the log after which they are moved into the file."""
-MISSES = 1_000
-"""Rows without a trace of them, one after the other, after which a damaged store is taken to be at its end."""
 SCHEMA = """
 CREATE TABLE records (
     key TEXT NOT NULL PRIMARY KEY,
@@ -181,34 +179,9 @@ def records_at(path: str | Path) -> list[TeacherRecord]:
         return list(store.records())
 
 
-def salvaged(path: str | Path) -> list[TeacherRecord]:
-    """What can still be read of a damaged store, row by row; rows that cannot be read are left out.
-
-    Raises:
-        MissingFile: there is no such file.
-        BadInput: it is no SQLite file at all.
-    """
-    if not Path(path).exists():
-        raise MissingFile(f"{path}: no such store")
-    if not is_store(path):
-        raise BadInput(f"{path}: does not begin as a store does, so nothing can be read of it")
-    connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-    try:
-        connection.execute("PRAGMA writable_schema = ON")  # or a file shorter than its head says is refused as a whole
-        return list(_readable(connection))
-    finally:
-        connection.close()
-
-
-def _readable(connection: sqlite3.Connection) -> Iterator[TeacherRecord]:
-    row = misses = 0
-    while misses < MISSES:
-        row, misses = row + 1, misses + 1
-        with suppress(sqlite3.DatabaseError, ValueError, TypeError, RecursionError, Wrong):
-            found = connection.execute("SELECT record FROM records WHERE rowid = ?", (row,)).fetchone()
-            if found is not None:
-                yield from_json(json.loads(found[0]))
-                misses = 0
+def foreign(path: str | Path) -> BadInput:
+    """The error for a database that is not ours."""
+    return BadInput(f"{path}: is a database of another program, and no store of teacher records; name another file")
 
 
 def _connected(path: Path) -> sqlite3.Connection:
@@ -238,7 +211,7 @@ def _is_new(connection: sqlite3.Connection, path: Path) -> bool:
     if (application, version, tables) == (0, 0, 0):
         return True
     if application != APPLICATION:
-        raise BadInput(f"{path}: is a database of another program, and no store of teacher records; name another file")
+        raise foreign(path)
     if version != VERSION:
         raise BadInput(
             f"{path}: is a store of version {version}, and this whyrank reads version {VERSION}; export it with the "
