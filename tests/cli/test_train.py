@@ -40,10 +40,12 @@ def train(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
 
 def test_a_training_and_the_same_command_again(train: Run, tmp_path: Path) -> None:
     tiny.qwen3(tmp_path / "base")
+    write_records(tmp_path / "data" / "dev.jsonl", [record(9)])
     code, out, err = train("--config", "config.yaml", "-c", "data.limit=3", "-c", "checkpoints.every=1")
     assert (code, out) == (0, ""), err
     assert "not learnt from: 1 record of status 'refused': the answer ranked nothing" in err
     assert "not learnt: reasons that were not given: " not in err  # the last document is compared with nothing
+    assert "lists measured on whose query is also learnt from: 1\n" in err
     assert "learnt from 3 lists in 2 steps\n" in err
     assert "the student is in run/student" in err
     assert json.loads((tmp_path / "run" / "student" / "reranker.json").read_text(encoding="utf-8"))["reasons"] == "both"

@@ -1,21 +1,27 @@
 """From teacher records to lists, targets and reasons."""
 
 import dataclasses
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import lessons
 import pytest
 
 from whyrank.errors import BadInput, MissingFile, UnknownName
+from whyrank.lm.fake import Fake
 from whyrank.rankers.student_prompt import Kind
-from whyrank.teach.records import Reasons, TeacherRecord, write_records
+from whyrank.teach.asking import ask
+from whyrank.teach.conversation import Teacher
+from whyrank.teach.records import Mode, Reasons, TeacherRecord, write_records
 from whyrank.teach.store import Store
 from whyrank.train.causal import Told
-from whyrank.train.examples import draw, example, given, prepare, read
+from whyrank.train.examples import REFUSED, REPAIRED, draw, example, given, known, prepare, read
 from whyrank.train.settings import DataSettings
-from whyrank.types import Document, Query
+from whyrank.types import Document, Query, Ranking
 
 BOTH: tuple[Kind, ...] = ("direct", "comparison")
+NO = "I'm sorry, but I can't help with that."
 RECORD = TeacherRecord(
     key="k",
     query=Query("q", "why is the sky blue"),
@@ -128,6 +134,67 @@ def test_reasons_that_are_missing_are_counted() -> None:
     assert prepare([RECORD, lessons.record(1, has_reasons=False)], DataSettings(), (), seed=1).left_out == {}
 
 
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_reason_that_is_refused_is_not_learnt_and_is_counted(kind: Kind) -> None:
+    refused = {"direct": Reasons(NO), "comparison": Reasons("", NO)}[kind]
+    record = dataclasses.replace(RECORD, reasons=(refused, Reasons("d1", "c1"), refused))
+    found = prepare([record], DataSettings(), (kind,), seed=1)
+    assert [one.text for one in found.examples[0].told] == [{"direct": "d1", "comparison": "c1"}[kind]]
+    assert found.left_out == {REFUSED: {"direct": 2, "comparison": 1}[kind]}
+
+
+def asked(store: Path, order: Sequence[int], *, mode: Mode = "both", has_reasons: bool = True) -> TeacherRecord:
+    """The record of a teacher that names passages in this order."""
+    said = {"direct_reason": "It says why.", "listwise_reason": "It is better."} if has_reasons else {}
+    answer = json.dumps({"ranked_passages": [{"identifier": number, **said} for number in order]})
+    with Store(store) as kept:
+        shown = Ranking.of(RECORD.query, RECORD.documents)
+        ask([shown], Teacher(Fake(lambda _: answer), mode, attempts=0), kept)
+        [record] = kept.records()
+    return record
+
+
+@pytest.mark.parametrize("order", [[1, 1, 1], [2], [3, 2, 2], [2, 3, 1, 9]])
+@pytest.mark.parametrize("mode", ["ranking", "both"])
+def test_an_order_that_was_repaired_is_not_learnt_unless_it_is_wanted(
+    order: list[int], mode: Mode, tmp_path: Path
+) -> None:
+    record = asked(tmp_path / "teacher.db", order, mode=mode)
+    assert record.status == "repaired"
+    found = prepare([record, lessons.record(1)], DataSettings(), BOTH, seed=1)
+    assert (len(found.examples), found.skipped) == (1, {REPAIRED: 1})
+    wanted = prepare([record, lessons.record(1)], DataSettings(repaired=True), BOTH, seed=1)
+    assert (len(wanted.examples), wanted.skipped) == (2, {})
+
+
+def test_where_only_a_reason_is_missing_the_order_is_learnt(tmp_path: Path) -> None:
+    record = asked(tmp_path / "teacher.db", [2, 3, 1], has_reasons=False)
+    assert (record.status, record.order) == ("repaired", (1, 2, 0))
+    found = prepare([record], DataSettings(), BOTH, seed=1)
+    assert ([one.targets for one in found.examples], found.skipped) == ([(1.0, 3.0, 2.0)], {})
+    turned = dataclasses.replace(record, order=(0, 1, 2))
+    assert prepare([turned], DataSettings(), BOTH, seed=1).skipped == {REPAIRED: 1}
+
+
+def test_the_order_of_documents_without_a_score_was_filled_in() -> None:
+    record = lessons.record(1, status="repaired", mode="ranking", scores=(1.0, None, 0.0), labels={"d0": 1.0})
+    assert prepare([record], DataSettings(), (), seed=1).skipped == {REPAIRED: 1}
+    assert prepare([record], DataSettings(targets="labels"), (), seed=1).skipped == {}
+
+
+def test_where_nothing_but_an_order_was_asked_for_it_is_the_order_that_was_repaired() -> None:
+    thought = "So [1] > [2] > [3] it is."  # of an answer that concluded with less
+    record = lessons.record(1, status="repaired", mode="ranking", order=(0, 1, 2), answer=thought)
+    assert prepare([record], DataSettings(), (), seed=1).skipped == {REPAIRED: 1}
+
+
+def test_queries_of_both_files_are_counted() -> None:
+    train = prepare([RECORD], DataSettings(), (), seed=1)
+    texts = ["Why is the  sky blue?", "why is the sky red", "WHY IS THE SKY BLUE"]
+    again = [lessons.record(n, query=Query(f"dev{n}", text)) for n, text in enumerate(texts)]
+    assert known(prepare(again, DataSettings(), (), seed=1), train) == 2
+
+
 def test_a_store_is_read_as_its_lines_are(tmp_path: Path) -> None:
     records = lessons.records(4)
     with Store(tmp_path / "teacher.db") as store:
@@ -143,7 +210,7 @@ def test_a_store_is_read_as_its_lines_are(tmp_path: Path) -> None:
 
 def test_filters_are_applied_by_name() -> None:
     records = [*lessons.records(4), lessons.record(9, status="repaired")]
-    found = prepare(records, DataSettings(filters=("permutation",)), BOTH, seed=1)
+    found = prepare(records, DataSettings(filters=("permutation",), repaired=True), BOTH, seed=1)
     assert (len(found.examples), found.skipped) == (4, {"dropped by the filter permutation": 1})
     with pytest.raises(UnknownName, match="permutation"):
         prepare(records, DataSettings(filters=("permutations",)), BOTH, seed=1)

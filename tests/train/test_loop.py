@@ -118,6 +118,11 @@ def test_what_a_training_leaves(whole: tuple[Path, Trained], model: str) -> None
     assert done.figures["dev/nDCG@10"] == rows[-1]["dev/nDCG@10"]
     saved = json.loads((output / "student" / "reranker.json").read_text(encoding="utf-8"))
     assert (saved["reasons"], saved["trained"]["steps"], saved["trained"]["lists"]) == ("both", 10, 9)
+    card = (output / "student" / "README.md").read_text(encoding="utf-8")
+    assert "It learnt a teacher's order of documents, and direct and comparison reasons, as in" in card
+    assert "| model | tiny |" in card
+    assert (model in card, saved["base"]) == (False, model)
+    assert done.known == 3  # its dev data are lists that it learns from
 
 
 def test_dropout_is_on_and_changes_from_step_to_step(

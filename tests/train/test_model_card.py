@@ -1,5 +1,6 @@
 """The model card says what a student learnt from, how, and how well it does."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import lessons
@@ -12,8 +13,9 @@ from whyrank.rankers.student_prompt import PromptSettings
 from whyrank.train.card import Run, facts, last_figures, render
 from whyrank.train.examples import prepare
 from whyrank.train.settings import TrainSettings
+from whyrank.types import Query
 
-STUDENT = Manifest("maker/base-1b", "0123abc", "f00d", Lora(), PromptSettings(), reasons="both")
+STUDENT = Manifest("maker/base-1b", "0123abc", "f00d", Lora(), PromptSettings())
 ROWS = [
     {"step": 0, "dev/loss": 2.0, "dev/nDCG@10": 0.5},
     *({"step": n, "train/loss": 2.0 - n / 20, "train/lr": 0.1, "train/seconds": 1.0} for n in range(1, 21)),
@@ -75,6 +77,36 @@ def test_a_licence_that_nobody_gave_is_not_made_up(run: Run, tmp_path: Path) -> 
     assert "| this adapter | not stated |" in card
     assert "# first\n" in card
     assert "nDCG" not in card.split("## Settings")[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"reasons": "both"}, "and direct and comparison reasons, as in"),
+        ({"reasons": "comparison"}, "and comparison reasons, as in"),
+        ({"reasons": "none"}, "and no reasons, as in"),
+        ({"reasons": "both", "loss.weights.generation": 0}, "and no reasons, as in"),
+    ],
+)
+def test_which_reasons_were_learnt(values: dict[str, object], told: str, run: Run, tmp_path: Path) -> None:
+    settings = lessons.settings("maker/base-1b", "data", tmp_path / "run", values)
+    assert told in render(settings, STUDENT, run)
+
+
+def test_a_base_in_a_folder_is_called_as_the_folder_is(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "models" / "base-1b"
+    folder.mkdir(parents=True)
+    card = render(lessons.settings(str(folder), "data", Path("run")), replace(STUDENT, base=str(folder)), run)
+    assert str(tmp_path) not in card
+    assert yaml.safe_load(card.split("---\n")[1])["base_model"] == "base-1b"
+    assert "A reranker on base-1b (LoRA" in card
+    assert "| model | base-1b |" in card
+
+
+def test_lists_that_are_in_both_files_are_counted(settings: TrainSettings, run: Run) -> None:
+    assert "| lists whose query is also learnt from | 2 |" in render(settings, STUDENT, run)
+    other = prepare([lessons.record(1, query=Query("q", "who"))], settings.data, settings.kinds, seed=1)
+    assert "also learnt from" not in render(settings, STUDENT, run._replace(dev=other))
 
 
 def test_facts_for_programs(settings: TrainSettings, run: Run) -> None:

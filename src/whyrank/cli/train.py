@@ -58,6 +58,8 @@ def train(
         say(f"not learnt from: {count:,} {'record' if count == 1 else 'records'} {reason}", label="note")
     for what, count in done.data.left_out.items():
         say(f"not learnt: {what}: {count:,}", label="note")
+    if done.known:
+        say(f"lists measured on whose query is also learnt from: {done.known:,}", label="note")
     now = done.steps - done.begun
     gone_on = (f", the last {now:,} of them now" if now else "; all were taken before") if done.begun else ""
     say(f"learnt from {len(done.data.examples):,} lists in {done.steps:,} steps{gone_on}")

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import yaml
 
 from whyrank.config import resolved
-from whyrank.train.examples import Prepared
-from whyrank.train.learning_student import Origin
-from whyrank.train.settings import Targets, TrainSettings
+from whyrank.rankers.student_opening import Trained
+from whyrank.train.examples import Prepared, known
+from whyrank.train.settings import ReasonsTaught, Targets, TrainSettings
 from whyrank.train.student_settings import CLASSIFIER
 
 PAPER = "https://arxiv.org/abs/2410.05168"
@@ -21,6 +21,12 @@ _TARGETS: Mapping[Targets, str] = {
     "order": "a teacher's order of documents",
     "scores": "a teacher's scores",
     "labels": "which documents were judged relevant",
+}
+_REASONS: Mapping[ReasonsTaught, str] = {
+    "none": "no reasons",
+    "direct": "direct reasons",
+    "comparison": "comparison reasons",
+    "both": "direct and comparison reasons",
 }
 PACKAGES = ("whyrank", "torch", "transformers", "peft")
 _UNKNOWN = "not stated"
@@ -63,8 +69,10 @@ def facts(settings: TrainSettings, run: Run) -> dict[str, Any]:
     }
 
 
-def render(settings: TrainSettings, student: Origin, run: Run) -> str:
-    """The card as Markdown, with the metadata that the hub reads."""
+def render(settings: TrainSettings, student: Trained, run: Run) -> str:
+    """The card as Markdown, with the metadata that the hub reads. A base in a folder is called as the folder is."""
+    model = settings.model.model_copy(update={"base": _called(settings.model.base)})
+    settings = settings.model_copy(update={"model": model})
     own = settings.card
     name = own.name or Path(settings.output).resolve().name
     metadata = {
@@ -75,20 +83,29 @@ def render(settings: TrainSettings, student: Origin, run: Run) -> str:
         "tags": _tags(settings),
         **({"license": own.license} if own.license else {}),
     }
-    about = _about(settings, student)
-    base = [("model", student.base), ("revision", student.base_revision), ("fingerprint", student.base_fingerprint)]
+    base = [
+        ("model", _called(student.base)),
+        ("revision", student.base_revision),
+        ("fingerprint", student.base_fingerprint),
+    ]
     sections = {
-        "Data": [_table("lists learnt from", _of(run.data)), *_measured_on(run.dev)],
+        "Data": [_table("lists learnt from", _of(run.data)), *_measured_on(run)],
         "Licences": [_table("of", _licences(settings))],
         "Figures": [_figures(run)],
         "Base model": [_table("of the base", base)],
         "Made with": [_table("what", _versions(run))],
         "Settings": [f"```yaml\n{resolved(settings)}```\n"],
     }
-    parts = [f"---\n{yaml.safe_dump(metadata, sort_keys=False)}---", f"# {name}\n", about]
+    parts = [f"---\n{yaml.safe_dump(metadata, sort_keys=False)}---", f"# {name}\n", _about(settings)]
     for title, told in sections.items():
         parts += [f"\n## {title}\n", *told]
     return "\n".join(parts)
+
+
+def _called(base: str) -> str:
+    """The id of a model; of a folder its name, for where it lies is nobody's business."""
+    path = Path(base).expanduser()
+    return path.resolve().name if path.is_dir() else base
 
 
 def _tags(settings: TrainSettings) -> list[str]:
@@ -98,7 +115,7 @@ def _tags(settings: TrainSettings) -> list[str]:
     return ["reranker", kind, *(["lora"] if settings.lora.r else [])]
 
 
-def _about(settings: TrainSettings, student: Origin) -> str:
+def _about(settings: TrainSettings) -> str:
     if settings.learns == "permutations":
         thought = "alone" if settings.data.thoughts == "none" else "after a thought about its documents"
         return (
@@ -114,11 +131,9 @@ def _about(settings: TrainSettings, student: Origin) -> str:
             f"{_order(settings)}{distilled}. `whyrank.load` opens it with the format of its pairs (reranker.json); "
             "where they are the tokenizer's own, so does `CrossEncoder` of sentence-transformers."
         )
-    learnt = {"none": "no reasons", "both": "direct and comparison reasons"}
-    reasons = learnt.get(student.reasons, f"{student.reasons} reasons")
     return (
-        f"A reranker on {settings.model.base} (LoRA and a rank head). It learnt {_order(settings)}, and {reasons}, "
-        f"as in {_paper(settings)}. Its scores never depend on reasons."
+        f"A reranker on {settings.model.base} (LoRA and a rank head). It learnt {_order(settings)}, and "
+        f"{_REASONS[settings.taught]}, as in {_paper(settings)}. Its scores never depend on reasons."
     )
 
 
@@ -136,8 +151,12 @@ def _paper(settings: TrainSettings) -> str:
     return f"[Reason-to-Rank]({PAPER})"
 
 
-def _measured_on(dev: Prepared | None) -> list[str]:
-    return [] if dev is None else [_table("lists measured on", _of(dev))]
+def _measured_on(run: Run) -> list[str]:
+    if run.dev is None:
+        return []
+    shared = known(run.dev, run.data)
+    also = [("lists whose query is also learnt from", f"{shared:,}")] if shared else []
+    return [_table("lists measured on", [*_of(run.dev), *also])]
 
 
 def _of(data: Prepared) -> list[tuple[str, object]]:

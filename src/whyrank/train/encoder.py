@@ -44,7 +44,6 @@ class Origin:
         base_fingerprint: sha256 of its configuration, shapes and first values, a new head included.
         lora: shape of the adapter; None if all weights are trained.
         dtype: of the base's weights, by torch's name.
-        reasons: none: a classifier writes nothing.
     """
 
     base: str
@@ -52,7 +51,6 @@ class Origin:
     base_fingerprint: str
     lora: dict[str, Any] | None
     dtype: str
-    reasons: str = "none"
 
 
 class EncoderStudent:

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from whyrank.errors import BadInput, MissingFile
+from whyrank.evaluate.reasons.grounding import normalised
 from whyrank.rankers.student_prompt import Kind
+from whyrank.teach.answers import states_order, unless_refused
 from whyrank.teach.filters import filter_records
 from whyrank.teach.records import TeacherRecord
 from whyrank.teach.store import records_at
@@ -24,9 +26,11 @@ from whyrank.train.settings import DataSettings, TrainSettings
 WITHOUT_TEXT = "documents without text"
 WITHOUT_REASONS = "lists without reasons"
 NOT_GIVEN = "reasons that were not given"
+REFUSED = "reasons that were refused"
 OF_OTHERS = "reasons about documents that the student is not shown"
 WITHOUT_SCORES = "lists of fewer than two scores of the teacher, which are not distilled"
 WITHOUT_SCORE = "documents without a score of the teacher, which are not distilled"
+REPAIRED = "of an order that was repaired (data.repaired: true takes it)"
 ALL_THE_SAME = "lists whose labels are all the same, which say nothing of the order"
 
 
@@ -187,6 +191,12 @@ def prepare(
     return Prepared(examples, len(records), dict(skipped), dict(left_out), is_judged, teachers)
 
 
+def known(dev: Prepared, train: Prepared) -> int:
+    """How many lists to measure on have a query that is also learnt from, by its letters and digits."""
+    learnt = {normalised(one.query) for one in train.examples}
+    return sum(normalised(one.query) in learnt for one in dev.examples)
+
+
 class Chosen(NamedTuple):
     """Records to learn from, and how many others there were, by what is wrong with them."""
 
@@ -304,6 +314,8 @@ def _one(record: TeacherRecord, kind: Kind, said: str, words: str, place: int, o
     """A reason in the words of the prompt that it answers."""
     if not words:
         return OF_OTHERS if said.strip() else NOT_GIVEN
+    if not unless_refused(said):
+        return REFUSED
     below = None if other is None else record.documents[other].full_text
     return Told(kind, record.query.text, record.documents[place].full_text, below, words)
 
@@ -312,6 +324,8 @@ def _unusable(record: TeacherRecord, data: DataSettings, seen: set[str]) -> str:
     """Why a record cannot be learnt from; "" if it can."""
     if not record.is_usable:
         return f"of status {record.status!r}: the answer ranked nothing"
+    if data.targets == "order" and not (data.repaired or states_order(record)):
+        return REPAIRED
     if record.key in seen:
         return "given twice"
     if len(_readable(record)) < 2:

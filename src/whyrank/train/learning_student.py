@@ -19,15 +19,6 @@ class Placed(Protocol):
         ...
 
 
-class Origin(Trained, Protocol):
-    """What a student was made of, and what it writes."""
-
-    @property
-    def reasons(self) -> str:
-        """Which reasons it writes: "none", "direct", "comparison" or "both"."""
-        ...
-
-
 class Student(Protocol):
     """A model that learns.
 
@@ -43,7 +34,7 @@ class Student(Protocol):
         ...
 
     @property
-    def manifest(self) -> Origin:
+    def manifest(self) -> Trained:
         """How it was made."""
         ...
 

@@ -27,7 +27,7 @@ from whyrank.train import card, checkpoints, permutation_objective, permutations
 from whyrank.train.causal import CausalStudent
 from whyrank.train.distributed import Group, joined, require_sharding, shard
 from whyrank.train.encoder import EncoderStudent
-from whyrank.train.examples import Prepared, given, read, require_reasons, require_scores
+from whyrank.train.examples import Prepared, given, known, read, require_reasons, require_scores
 from whyrank.train.learner import Learner
 from whyrank.train.learning_student import Student
 from whyrank.train.measuring import measured
@@ -50,6 +50,7 @@ class Trained(NamedTuple):
         begun: the step from which it went on; 0 if it was not interrupted.
         steps: that it has taken in all.
         data: what it learnt from.
+        known: how many of the lists that it was measured on have a query that it also learnt from.
         figures: the last of each; empty in processes that do not write.
     """
 
@@ -57,6 +58,7 @@ class Trained(NamedTuple):
     begun: int
     steps: int
     data: Prepared
+    known: int
     figures: Mapping[str, float]
 
 
@@ -125,7 +127,8 @@ def train(
         if group.is_first:
             _finish(learner.student, settings, card.Run(data, dev, rows, group.size))
         group.wait()
-        return Trained(output / "student", begun, schedule.steps, data, card.last_figures(rows))
+        shared = 0 if dev is None else known(dev, data)
+        return Trained(output / "student", begun, schedule.steps, data, shared, card.last_figures(rows))
 
 
 def _read(settings: TrainSettings) -> tuple[Prepared, Prepared | None]:
@@ -221,10 +224,6 @@ def _resumed(learner: Learner, folder: Path, made_by: Mapping[str, Any]) -> int:
 def _finish(student: Student, settings: TrainSettings, run: card.Run) -> None:
     """Save the student; put its model card beside it."""
     folder = Path(settings.output) / "student"
-    student.save(folder, reasons=_taught(settings), trained=card.facts(settings, run))
+    student.save(folder, reasons=settings.taught, trained=card.facts(settings, run))
     with replacing(folder / "README.md") as file:
         file.write(card.render(settings, student.manifest, run).encode())
-
-
-def _taught(settings: TrainSettings) -> str:
-    return settings.reasons if settings.kinds else "none"

@@ -67,6 +67,8 @@ class DataSettings(Settings):
         filters: which records may teach, by names that `whyrank teach filter` lists.
         targets: what a document is worth to the losses over pairs and lists: its place in the teacher's order, the
             score the teacher gave it, or its judged grade (0 if it has none). Distillation always takes the scores.
+        repaired: whether an order teaches that was not stated as it is: documents that the answer left out, or that
+            got no score, stand below as they were shown. Where only a reason is missing, the order was not repaired.
         prompt: of permutations: the name of a listwise prompt, or a .toml file.
         conversation: of permutations: the form of a conversation (`whyrank.prompts.conversation`); None for the
             tokenizer's own, or "tagged" where it has none.
@@ -81,6 +83,7 @@ class DataSettings(Settings):
     limit: Count | None = None
     filters: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     targets: Targets = "order"
+    repaired: bool = False
     prompt: str = "dear"
     conversation: str | None = None
     thoughts: Literal["required", "optional", "none"] = "required"
@@ -290,3 +293,8 @@ class TrainSettings(Settings):
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds of reasons it learns to write; none where they count nothing."""
         return KINDS[self.reasons] if self.loss.weights.generation and self.learns == "scores" else ()
+
+    @property
+    def taught(self) -> ReasonsTaught:
+        """Which reasons it learns to write, as `reranker.json` and the model card say it."""
+        return self.reasons if self.kinds else "none"
