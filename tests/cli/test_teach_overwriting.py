@@ -81,9 +81,10 @@ def test_other_files_are_written_over_as_before(run: Run) -> None:
 
 
 def test_a_budget_of_nothing_names_its_flag(run: Run) -> None:
-    for command in (("ask", "r.jsonl", *MODEL, "--store", "t.db"), ("score", "r.jsonl", *MODEL, "-o", "t.db")):
+    ask = ("teach", "ask", "r.jsonl", *MODEL, "--store", "t.db")
+    for command in (ask, ("teach", "score", "r.jsonl", *MODEL, "-o", "t.db"), ("rerank", "q", "r.jsonl", *MODEL)):
         for dollars in ("0", "-1", "nan"):
-            code, _, err = run("teach", *command, "--max-cost", dollars)
+            code, _, err = run(*command, "--max-cost", dollars)
             assert code == 2
             assert f"--max-cost {dollars}: nothing could be asked; give dollars above 0" in err
 

@@ -68,9 +68,22 @@ UrlOption: TypeAlias = Annotated[
         rich_help_panel=_MODELS,
     ),
 ]
+
+
+def _budget(dollars: float | None) -> float | None:
+    """The budget; one that buys nothing is refused by its own name."""
+    from whyrank.errors import BadInput
+
+    if dollars is not None and not dollars > 0:
+        raise BadInput(f"--max-cost {dollars:g}: nothing could be asked; give dollars above 0, or leave it out")
+    return dollars
+
+
 MaxCostOption: TypeAlias = Annotated[
     float | None,
-    typer.Option("--max-cost", metavar="DOLLARS", help="Spend at most this much.", rich_help_panel=_MODELS),
+    typer.Option(
+        "--max-cost", metavar="DOLLARS", callback=_budget, help="Spend at most this much.", rich_help_panel=_MODELS
+    ),
 ]
 MaxTokensOption: TypeAlias = Annotated[
     int | None,

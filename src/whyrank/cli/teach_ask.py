@@ -88,7 +88,6 @@ def ask(
     from whyrank.cli.progress import working
     from whyrank.teach.targets import require_free
 
-    teach_lists.check_budget(max_cost)
     require_free([f"{store}.settings.yaml"], [*runs, corpus, queries, qrels])
     flags: dict[str, Any] = {
         "mode": mode,

@@ -110,18 +110,6 @@ def settings_of(config: Sequence[str], flags: Mapping[str, Any]) -> "TeachSettin
     return load(TeachSettings, *given)
 
 
-def check_budget(max_cost: float | None) -> None:
-    """Refuse a budget that buys nothing.
-
-    Raises:
-        BadInput: it is not above 0.
-    """
-    from whyrank.errors import BadInput
-
-    if max_cost is not None and not max_cost > 0:
-        raise BadInput(f"--max-cost {max_cost:g}: nothing could be asked; give dollars above 0, or leave it out")
-
-
 def lists_of(
     runs: Sequence[str], about: tuple[str | None, str | None, str | None], settings: "ListSettings", work: "Work"
 ) -> "Lists":

@@ -122,7 +122,6 @@ def score(
     from whyrank.teach.scoring import candidates, scored_by, scored_in_run
     from whyrank.teach.targets import require_free
 
-    teach_lists.check_budget(max_cost)
     flags: dict[str, Any] = {
         "rankers": ranker,
         "runs": teacher_run,
