@@ -1,9 +1,9 @@
-"""The mean of several runs of `train_interaction.py`, part of the way from the body: an adapter that forgets less.
+"""The mean of several runs from one start, part of the way from the body: an adapter that forgets less.
 
     python scripts/train_student/blend.py --runs build/student/words-0 build/student/words-1 --share 0.5 --out FOLDER
 
 What is averaged are the products, the changes that the adapters make to the matrices (Wortsman et al., 2022, model
-soups), and `share` of the mean is kept (the same, robust fine-tuning).
+soups), and `share` of the mean is kept (the same, robust fine-tuning). Heads that were trained are averaged.
 """
 
 import argparse
@@ -20,8 +20,9 @@ Array = NDArray[Any]
 
 
 def blended(runs: Sequence[Mapping[str, Array]], share: float) -> dict[str, Array]:
-    """Factors whose product is `share` of the mean product of the runs'."""
-    result: dict[str, Array] = {}
+    """Factors whose product is `share` of the mean product of the runs', and the mean of heads that were trained."""
+    heads = (name for name in runs[0] if name.startswith("head.") and runs[0][name].any())
+    result: dict[str, Array] = {head: np.mean([run[head].astype(np.float32) for run in runs], axis=0) for head in heads}
     for matrix in (name.removesuffix(".a") for name in runs[0] if name.endswith(".a")):
         result[f"{matrix}.a"] = np.concatenate([run[f"{matrix}.a"] for run in runs], axis=1)
         b = np.concatenate([run[f"{matrix}.b"].astype(np.float32) for run in runs])

@@ -30,11 +30,15 @@ OPEN = {"squad": 1.0, "nq": 0.5, "pubmedqa": 0.5, "medquad": 1.0}
 OPEN_PLAIN = {"squad": 0.4, "nq": 0.7, "pubmedqa": 0.7, "medquad": 1.0}
 LISTS = {"dual-reasons": 1.0, "windows": 1.0}
 TOGETHER = {**dict.fromkeys(RESEARCH, 1.0), "dual-reasons": 2.0, "pool": 1.0}  # of what `together.py` drew by RESEARCH
+MINED = {
+    **TOGETHER,
+    **dict.fromkeys(("mined-nq", "mined-instructir", "mined-squad", "mined-scifact"), 0.5),
+}  # `mine.py`
 INTERACTION = {**TOGETHER, "anchors": 1.0}  # what `anchors.py` adds
 OPEN_INTERACTION = {**OPEN, "anchors-open": 1.0}
 SHARES = {
-    "broad": BROAD, "residual": RESIDUAL, "research": RESEARCH, "open-plain": OPEN_PLAIN, "open": OPEN, "lists": LISTS,
-    "together": TOGETHER, "interaction": INTERACTION, "open-interaction": OPEN_INTERACTION,
+    "broad": BROAD, "residual": RESIDUAL, "research": RESEARCH, "mined": MINED, "open-plain": OPEN_PLAIN, "open": OPEN,
+    "lists": LISTS, "together": TOGETHER, "interaction": INTERACTION, "open-interaction": OPEN_INTERACTION,
 }  # fmt: skip
 SHARPNESS = 20.0  # logits a unit of the evidence's score is worth where its own body is trained
 TEMPERATURE = 2.0  # of what is taught, as published for DeAR

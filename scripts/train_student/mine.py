@@ -1,16 +1,17 @@
 """Hard negatives that a student found itself: labelled groups again, with the wrong texts that it ranks highest.
 
-    python scripts/train_student/mine.py --adapter build/student/research --out build/student-mined
+    python scripts/train_student/mine.py --data-folder build/student-together --adapter build/student/together
 
 Each query's labelled text stands beside BM25's first texts; of those that the student puts below the labelled one by a
 margin, the highest are kept. What it puts above may well be right and unlabelled, so it teaches nothing. Writes a
-groups.npz that holds the given one and the mined sources ("mined-nq", ...).
+groups.npz that holds the given one and the mined sources ("mined-nq", ...); where the given one has a column "taught",
+theirs is what the student said.
 """
 
 import argparse
 import json
 import os
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,18 +37,20 @@ MINED = {
 }
 
 
-def hardest(groups: list[Group], read: list[NDArray[Any]]) -> Iterator[Group]:
-    """Each group with the `KEPT` texts that were read highest among those that stand the margin below the first."""
-    for group, values in zip(groups, read, strict=True):
-        below = [i for i in np.argsort(-values, kind="stable") if i and values[i] < values[0] - MARGIN][:KEPT]
-        if below:
-            picked = [0, *map(int, below)]
-            yield replace(
-                group,
-                texts=tuple(group.texts[i] for i in picked),
-                targets=tuple(group.targets[i] for i in picked),
-                answers=tuple(group.answers[i] for i in picked),
-            )
+def hardest(read: NDArray[Any]) -> list[int]:
+    """The first text's place, and of those read the margin below it the `KEPT` highest; none where none is."""
+    below = [int(i) for i in np.argsort(-read, kind="stable") if i and read[i] < read[0] - MARGIN]
+    return [0, *below[:KEPT]] if below else []
+
+
+def picked(group: Group, places: list[int]) -> Group:
+    """The group with these of its texts."""
+    return replace(
+        group,
+        texts=tuple(group.texts[i] for i in places),
+        targets=tuple(group.targets[i] for i in places),
+        answers=tuple(group.answers[i] for i in places),
+    )
 
 
 def joined(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
@@ -74,9 +77,13 @@ def main() -> None:
     student = restored(given.adapter)
     tokenizer = Tokenizer.from_file(str(SHIPPED / "tokenizer.json"))
     away = kept_away(given.data, seed=0)
-    mined = {}
-    for name, read in MINED.items():
-        groups = list(read(given.data / SOURCES[name].folder, np.random.default_rng(given.seed)))
+    mined: dict[str, list[Group]] = {}
+    said: list[NDArray[Any]] = []
+    removed: dict[str, dict[str, int]] = {}
+    for name, found in MINED.items():
+        groups = list(found(given.data / SOURCES[name].folder, np.random.default_rng(given.seed)))
+        why = Counter(away.reason(group.query) for group in groups)
+        removed[f"mined-{name}"] = {f"removed: {reason}": n for reason, n in why.items() if reason}
         groups = [group for group in groups if not away.reason(group.query)]
         pairs, sizes = Pairs(tokenizer), [len(group.texts) for group in groups]
         for group in groups:
@@ -85,17 +92,25 @@ def main() -> None:
                 pairs.add(query, text, TRAINED)
         each = np.arange(sum(sizes))
         values = scores(student, {**pairs.arrays(), "did": each, "owner": each}, torch.bfloat16)
-        mined[name] = list(hardest(groups, np.split(values, np.cumsum(sizes)[:-1])))
-        above = np.mean([(v[1:] > v[0]).mean() for v in np.split(values, np.cumsum(sizes)[:-1])])
+        read = np.split(values, np.cumsum(sizes)[:-1])
+        places = [hardest(own) for own in read]
+        mined[name] = [picked(group, few) for group, few in zip(groups, places, strict=True) if few]
+        said += [own[few] for own, few in zip(read, places, strict=True) if few]
+        above = np.mean([(own[1:] > own[0]).mean() for own in read])
         print(
             f"{name}: {len(groups)} queries read, {len(mined[name])} kept; {above:.1%} of texts above the label",
             flush=True,
         )
     arrays, report = as_arrays(mined, tokenizer, away)
     arrays["names"] = np.array([f"mined-{name}" for name in arrays["names"]])
-    with np.load(given.data_folder / "groups.npz") as old:
-        np.savez(given.out / "groups.npz", **joined({name: old[name] for name in old.files}, arrays))
-    (given.out / "mined.json").write_text(json.dumps(report, indent=1) + "\n")
+    with np.load(given.data_folder / "groups.npz") as file:
+        old = {name: file[name] for name in file.files}
+    if "taught" in old:
+        arrays["taught"] = np.concatenate(said).astype(np.float32)
+    np.savez(given.out / "groups.npz", **joined(old, arrays))
+    sources = json.loads((given.data_folder / "groups.json").read_text())
+    report = {name: report[name.removeprefix("mined-")] | counts for name, counts in removed.items()}
+    (given.out / "groups.json").write_text(json.dumps(sources | report, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -161,6 +161,17 @@ def test_fewer_directions_keep_the_strongest() -> None:
     assert np.linalg.norm(product - exact) < 0.03 * np.linalg.norm(exact)
 
 
+def test_a_matrix_that_changes_more_gets_the_room_of_one_that_changes_less() -> None:
+    rng = np.random.default_rng(3)
+    factors = {f"{n}.up.{f}": rng.normal(size=shape) for n in "012" for f, shape in (("a", (60, 8)), ("b", (8, 90)))}
+    factors["0.up.a"] *= 100
+    factors["1.up.a"] *= 1e-6
+    kept = {n: quantised(factors, rank=4)[f"{n}.up.a"].shape[1] for n in "012"}
+    assert kept == {"0": 8, "1": 1, "2": 3}
+    assert [quantised(factors, rank=1)[f"{n}.up.a"].shape[1] for n in "012"] == [1, 1, 1]
+    assert [quantised(factors)[f"{n}.up.a"].shape[1] for n in "012"] == [8, 8, 8]
+
+
 def test_an_unknown_name_lists_the_known() -> None:
     with pytest.raises(UnknownName, match=r"no student called 'reserch'.*research"):
         shipped_adapter("reserch")

@@ -185,14 +185,16 @@ WEIGHED = {"document": 1.0, "words": 0.0, "sentence": 0.0}
 ONES = {"version": "1", "with_first_stage": WEIGHED, "without_first_stage": WEIGHED}
 
 
-def test_the_name_changes_with_whatever_changes_a_score() -> None:
+def test_the_name_changes_with_whatever_changes_a_score(monkeypatch: pytest.MonkeyPatch) -> None:
     adapter = shipped_adapter("research")
     fitted = adapter.manifest["fitted"]
     changed = [{}, {"scale": 0.037}, {"bend": -2.5}, {"evidence": ONES}]
     made = [replace(adapter, manifest={**adapter.manifest, "fitted": fitted | one}) for one in changed]
     names = [DistilledRanker(one, threads=1).name for one in (*made, replace(adapter, evidence=None))]
-    assert len(set(names)) == len(names)
     assert names[0] == DistilledRanker("research", threads=1).name
+    monkeypatch.setattr("whyrank.rankers.distilled.QUERY", 95)
+    names.append(DistilledRanker(adapter, threads=1).name)
+    assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,14 @@ def test_torch_compares_what_the_evidence_compares() -> None:
 
 def test_a_blend_changes_a_matrix_by_a_share_of_the_mean() -> None:
     rng = np.random.default_rng(0)
-    runs = [{"0.up.a": rng.normal(size=(9, 2)), "0.up.b": rng.normal(size=(2, 7))} for _ in range(3)]
+    untrained = {"head.evidence": np.zeros(5)}
+    runs = [
+        {"0.up.a": rng.normal(size=(9, 2)), "0.up.b": rng.normal(size=(2, 7)), "head.relevance": rng.normal(size=5)}
+        | untrained
+        for _ in range(3)
+    ]
     blend = import_module("blend").blended(runs, 0.8)
+    assert set(blend) == {"0.up.a", "0.up.b", "head.relevance"}
+    assert np.allclose(blend["head.relevance"], sum(run["head.relevance"] for run in runs) / 3)
     mean = sum(run["0.up.a"] @ run["0.up.b"] for run in runs) / 3
     assert np.allclose(blend["0.up.a"].astype(float) @ blend["0.up.b"].astype(float), 0.8 * mean, atol=5e-3)

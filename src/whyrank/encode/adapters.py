@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError
@@ -130,21 +130,42 @@ def shipped_adapter(name: str) -> Adapter:
     return Adapter.load(ADAPTERS / name)
 
 
+class _Directions(NamedTuple):
+    """What a pair of factors does, direction by direction, the largest first: left · diag(values) · right."""
+
+    left: Array
+    values: Array
+    right: Array
+
+    @classmethod
+    def of(cls, a: Array, b: Array) -> "_Directions":
+        (qa, ra), (qb, rb) = np.linalg.qr(a.astype(np.float64)), np.linalg.qr(b.T.astype(np.float64))
+        left, values, right = np.linalg.svd(ra @ rb.T)
+        return cls(qa @ left, values, right @ qb.T)
+
+    @property
+    def size(self) -> int:
+        """Numbers that one direction takes."""
+        return int(self.left.shape[0] + self.right.shape[1])
+
+
 def quantised(factors: Mapping[str, Array], rank: int = EXACT_RANK) -> dict[str, Array]:
     """The factors and heads of a training run as an adapter stores them.
 
     Each pair of factors is first turned so that both share the product's scale evenly and the directions that matter
-    most come first (its singular vectors), of which the first `rank` are kept; elementwise rounding does the rest.
+    most come first (its singular vectors). No more of them are kept than `rank` of each matrix would take room: one of
+    each, and those whose squared singular values are the largest for the room that they take. Elementwise rounding
+    does the rest.
     """
     result: dict[str, Array] = {n: t.astype(np.float32) for n, t in factors.items() if n.startswith("head.")}
-    for name in (n.removesuffix(".a") for n in factors if n.endswith(".a")):
-        a, b = (factors[f"{name}.{factor}"].astype(np.float64) for factor in "ab")
-        (qa, ra), (qb, rb) = np.linalg.qr(a), np.linalg.qr(b.T)
-        left, values, right = np.linalg.svd(ra @ rb.T)
-        root = np.sqrt(values[:rank])
+    names = [n.removesuffix(".a") for n in factors if n.endswith(".a")]
+    turned = {name: _Directions.of(factors[f"{name}.a"], factors[f"{name}.b"]) for name in names}
+    for name, kept in _kept(turned, rank).items():
+        one = turned[name]
+        root = np.sqrt(one.values[:kept])
         for factor, product, axis in (
-            ("a", qa @ left[:, :rank] * root, 1),
-            ("b", (qb @ right[:rank].T * root).T, 0),
+            ("a", one.left[:, :kept] * root, 1),
+            ("b", root[:, None] * one.right[:kept], 0),
         ):
             scale = (np.abs(product).max(axis=axis, keepdims=True) / 127).astype(np.float16)
             scale[scale == 0] = 1
@@ -152,3 +173,15 @@ def quantised(factors: Mapping[str, Array], rank: int = EXACT_RANK) -> dict[str,
             result[f"{name}.{factor}"] = rows.astype(np.int8, order="C")
             result[f"{name}.{factor}.scale"] = np.ascontiguousarray(scale)
     return result
+
+
+def _kept(turned: Mapping[str, _Directions], rank: int) -> dict[str, int]:
+    """How many directions of each matrix are kept."""
+    kept = dict.fromkeys(turned, 1)
+    room = (rank - 1) * sum(one.size for one in turned.values())
+    others = ((value**2 / one.size, name) for name, one in turned.items() for value in one.values[1:])
+    for _, name in sorted(others, reverse=True):
+        if turned[name].size <= room:
+            kept[name] += 1
+            room -= turned[name].size
+    return kept
