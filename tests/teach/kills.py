@@ -66,8 +66,8 @@ class Loud(Store):
         self.pipe = pipe
         super().__init__(path)
 
-    def add(self, record: TeacherRecord) -> bool:
-        is_new = super().add(record)
+    def add(self, record: TeacherRecord, *, again: bool = False) -> bool:
+        is_new = super().add(record, again=again)
         size = log(self.path).stat().st_size if log(self.path).exists() else 0
         os.write(self.pipe, f"kept {record.key} {int(is_new)} {size}\n".encode())
         return is_new

@@ -316,9 +316,11 @@ def test_no_access_is_an_error_and_what_came_before_is_kept(store: Store) -> Non
 def test_records_without_an_order_are_asked_for_again_on_request(store: Store) -> None:
     ask([SKY], Teacher(Fake(["I'm sorry, I cannot."] * 2)), store)
     assert ask([SKY], Teacher(Fake([])), store).is_whole
-    outcome = ask([SKY], Teacher(Fake([told([2, 3, 1])])), store, retry=True)
-    [record] = store.records()
-    assert (outcome.records, outcome.already, record.status, record.usage.calls) == ({"ok": 1}, 0, "ok", 3)
+    for words, status, calls in (("I'm sorry, still not.", "refused", 4), (told([2, 3, 1]), "ok", 5)):
+        outcome = ask([SKY], Teacher(Fake([words] * 2)), store, retry=True)
+        [record] = store.records()
+        assert (outcome.records, outcome.already) == ({status: 1}, 0)
+        assert (record.status, record.usage.calls) == (status, calls)
 
 
 @pytest.mark.parametrize("said", ["I'm sorry, but I cannot rank these.", "The passages speak of colours.", ""])
@@ -577,9 +579,9 @@ def test_whatever_a_teacher_says_becomes_a_record_or_nothing(text: str) -> None:
         def keys(self, *, usable: bool = False) -> set[str]:
             return set()
 
-        def add(self, record: TeacherRecord) -> bool:
+        def add(self, record: TeacherRecord, *, again: bool) -> bool:
             records.append(record)
-            return True
+            return not again
 
     keep: Callable[[], Any] = Kept
     ask([SKY], Teacher(Fake(lambda _: text)), keep())

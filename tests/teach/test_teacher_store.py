@@ -79,6 +79,17 @@ def test_only_what_is_unusable_gives_way_and_its_cost_is_kept(path: Path) -> Non
         assert store.keys(usable=True) == {"key1"}
 
 
+def test_what_ranks_nothing_again_bears_both_costs_and_never_displaces_an_order(path: Path) -> None:
+    with Store(path) as store:
+        store.add(record(1, "refused"))
+        assert store.add(record(1, "error"), again=True)
+        [kept] = store.records()
+        assert (kept.status, kept.usage) == ("error", Usage(calls=2, cost=1.0))
+        store.add(record(1))
+        assert not store.add(record(1, "refused"), again=True)
+        assert next(store.records()).status == "ok"
+
+
 def test_a_text_that_utf8_cannot_hold_is_kept(path: Path) -> None:
     odd = replace(record(1, text="half \ud800"), query=Query("\ud800", "q"))
     with Store(path) as store:

@@ -159,7 +159,7 @@ def ask(
             outcome.left += 1
             outcome.is_spent |= any(isinstance(error, BudgetSpent) for error in conversation.failures)
         else:
-            outcome.already += not store.add(record) and not retry
+            outcome.already += not store.add(record, again=record.key in again)
             outcome.records[record.status] += 1
         if told is not None:
             told(outcome)

@@ -76,10 +76,15 @@ class Store:
         with _explained(self.path):
             self._connection = _connected(self.path)
 
-    def add(self, record: TeacherRecord) -> bool:
+    def add(self, record: TeacherRecord, *, again: bool = False) -> bool:
         """Keep a record. When this returns, it is on the disk.
 
         A record without a usable order gives way to one with such an order, which then also bears what it cost.
+
+        Args:
+            record: what a teacher said.
+            again: whether the teacher was asked once more, so that the record also takes the place, and bears the cost,
+                of one without a usable order if it has none itself.
 
         Returns:
             Whether it was kept: False where there is one of its key already.
@@ -89,7 +94,7 @@ class Store:
             Corrupt: the file is damaged.
         """
         with self._using() as connection, transaction(connection):
-            return self._put(record)
+            return self._put(record, again)
 
     def renew(self, records: Iterable[TeacherRecord]) -> int:
         """Keep records that were computed, each in the place of an older one of its key: all of them, or none.
@@ -140,13 +145,13 @@ class Store:
     ) -> None:
         self.close()
 
-    def _put(self, record: TeacherRecord) -> bool:
+    def _put(self, record: TeacherRecord, again: bool = False) -> bool:
         found = self._connection.execute("SELECT record FROM records WHERE key = ?", (record.key,)).fetchone()
         if found is None:
             self._connection.execute(ADD, _row(record))
             return True
         old = _record(self.path, record.key, found[0])
-        if old.is_usable or not record.is_usable:
+        if old.is_usable or not (record.is_usable or again):
             return False
         self._connection.execute(REPLACE, _row(replace(record, usage=old.usage + record.usage)))
         return True
