@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 from acted import Acted, Clock, fails, remote, status
@@ -229,6 +230,15 @@ def test_replies_are_in_order_and_told_from_the_calling_thread() -> None:
     assert threads == {threading.current_thread()}
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Ctrl-C is heard, as in a terminal: a process that was started in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 def test_ctrl_c_ends_the_work_at_once() -> None:
     let_go = threading.Event()
 
