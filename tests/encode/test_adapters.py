@@ -172,6 +172,14 @@ def test_a_matrix_that_changes_more_gets_the_room_of_one_that_changes_less() -> 
     assert [quantised(factors)[f"{n}.up.a"].shape[1] for n in "012"] == [8, 8, 8]
 
 
+def test_of_directions_as_strong_those_of_the_smaller_matrix_are_kept() -> None:
+    strength = np.array([8.0, 7, 6, 5])
+    factors = {f"0.{n}.{f}": np.eye(size, 4) for n, size in (("up", 90), ("qkv", 10)) for f in "ab"}
+    factors = {n: (t * strength if n.endswith(".a") else t.T) for n, t in factors.items()}
+    kept = {n: quantised(factors, rank=2)[f"0.{n}.a"].shape[1] for n in ("up", "qkv")}
+    assert kept == {"up": 1, "qkv": 4}
+
+
 def test_an_unknown_name_lists_the_known() -> None:
     with pytest.raises(UnknownName, match=r"no student called 'reserch'.*research"):
         shipped_adapter("reserch")
