@@ -57,6 +57,12 @@ def test_nothing_is_asked_and_all_is_counted() -> None:
     assert fake.asked == []
 
 
+def test_a_sum_knows_no_more_than_its_parts() -> None:
+    known, guessed = Estimate(1, 2, 3, 4, 5, 6, cost=0.5, most_cost=1.0), Estimate(1, 1, 1, 1, 1, 1, None, 2.0, False)
+    assert known + known == Estimate(2, 4, 6, 8, 10, 12, cost=1.0, most_cost=2.0)
+    assert known + guessed == guessed + known == Estimate(2, 3, 4, 5, 6, 7, None, 3.0, False)
+
+
 def test_it_is_a_model_like_the_one_it_stands_for() -> None:
     fake = model()
     rehearsal = Rehearsal(fake, answer)
